@@ -1,0 +1,84 @@
+"""Fits the risk model and its thresholds from training_data/risk; run by set-up, in about a minute on one core."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from bot.risk.model import RiskModel, Vectors
+from bot.risk.screen import Thresholds
+from knowledge.dataset import Part, RiskMessage, read_risk_messages
+from knowledge.encoder.serving import Encoder
+from knowledge.language import NormalizedText, Normalizer
+
+#: Shares of ordinary and look-alike messages that may be paged or asked by mistake, on the tune part.
+#: Half of what the product allows, because the tune part is kinder than life. Source: docs/risk.md.
+_FALSE_PAGES, _FALSE_PAGES_LOOK_ALIKE, _FALSE_ASKS = 0.010, 0.05, 0.035
+LOOK_ALIKE_STYLES = {"idiom", "quote", "info_question"}
+
+
+def fit_if_stale(
+    data_dir: Path, model_file: Path, encoder: Encoder, normalizer: Normalizer, *, say: Callable[[str], None]
+) -> bool:
+    """Fit and replace the model file unless data, code and encoder are unchanged; returns whether it did."""
+    wanted = _fingerprint(data_dir, encoder.model_id)
+    stamp = model_file.with_suffix(".fingerprint")
+    if model_file.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return False
+    say("fitting the risk screen")
+    fitted = fit(read_risk_messages(data_dir, Part.TRAIN), read_risk_messages(data_dir, Part.TUNE), encoder, normalizer)
+    model_file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = model_file.with_suffix(".new")
+    temporary.write_bytes(pickle.dumps(fitted))
+    temporary.replace(model_file)
+    stamp.write_text(wanted, encoding="utf-8")
+    return True
+
+
+def fit(
+    train: Sequence[RiskMessage], tune: Sequence[RiskMessage], encoder: Encoder, normalizer: Normalizer
+) -> tuple[RiskModel, Thresholds]:
+    """Return a model fitted on `train`, calibrated on `tune`, with thresholds set on `tune`."""
+    model = RiskModel()
+    texts, vectors = _read(train, encoder, normalizer)
+    model.fit(texts, vectors, train)
+    texts, vectors = _read(tune, encoder, normalizer)
+    model.fit_final(texts, vectors, [message.level for message in tune])
+    danger = np.array([model.predict(text, vector).danger for text, vector in zip(texts, vectors, strict=True)])
+    return model, choose_thresholds(danger, tune)
+
+
+def choose_thresholds(danger: np.ndarray[tuple[int], np.dtype[np.float64]], tune: Sequence[RiskMessage]) -> Thresholds:
+    """Return the lowest thresholds that keep false alarms within their shares."""
+    harmless = np.array([message.level == 0 for message in tune])
+    look_alike = harmless & np.array([message.style in LOOK_ALIKE_STYLES for message in tune])
+    ordinary = harmless & ~look_alike
+    page = max(_quantile(danger[ordinary], _FALSE_PAGES), _quantile(danger[look_alike], _FALSE_PAGES_LOOK_ALIKE))
+    ask = min(_quantile(danger[ordinary], _FALSE_PAGES + _FALSE_ASKS), page)
+    return Thresholds(page=page, ask=ask)
+
+
+def _quantile(values: np.ndarray[tuple[int], np.dtype[np.float64]], share_above: float) -> float:
+    return float(np.quantile(values, 1 - share_above)) + 1e-6 if len(values) else 0.5
+
+
+def _read(
+    messages: Sequence[RiskMessage], encoder: Encoder, normalizer: Normalizer
+) -> tuple[list[NormalizedText], Vectors]:
+    texts = [normalizer.normalize(message.text) for message in messages]
+    vectors = np.stack([encoder.encode([t.text])[0] for t in tqdm(texts, desc="risk", unit="text", leave=False)])
+    return texts, vectors
+
+
+def _fingerprint(data_dir: Path, encoder_id: str) -> str:
+    digest = hashlib.sha256(encoder_id.encode())
+    language = Path(__file__).resolve().parents[2] / "knowledge" / "language"
+    files = [*data_dir.rglob("*.jsonl"), *Path(__file__).parent.glob("*.py"), *language.glob("*.[tp]*")]
+    for path in sorted(path for path in files if path.is_file()):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
