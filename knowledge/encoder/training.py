@@ -46,11 +46,11 @@ class Task:
 class Recipe:
     """The training run's numbers. Source: measured on the tune part, see docs/retrieval.md."""
 
-    epochs: float = 5
+    epochs: float = 2.5
     batch_size: int = 32
     learning_rate: float = 1e-4
     head_learning_rate: float = 5e-3
-    max_tokens: int = 96
+    max_tokens: int = 80
 
 
 class LabelLoss(nn.Module):
@@ -136,6 +136,7 @@ def train_encoder(
         prompts="query: ",
         use_cpu=True,
         dataloader_num_workers=0,
+        dataloader_pin_memory=False,
     )
     trainer = SentenceTransformerTrainer(model=model, args=arguments, train_dataset=datasets, loss=losses)
     trainer.train(resume_from_checkpoint=resume)

@@ -1,0 +1,129 @@
+"""The labelled texts this room learns from and is judged on, read from JSON lines.
+
+Three parts, written apart from each other: `train` is indexed and trained on, `tune` sets weights and thresholds,
+`evaluate` is only ever measured on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from knowledge.errors import ContentError
+
+
+class Part(StrEnum):
+    """What a file's rows may be used for."""
+
+    TRAIN = "train"
+    TUNE = "tune"
+    EVALUATE = "evaluate"
+
+
+class Scope(StrEnum):
+    """Why an utterance gets no passage; IN_SCOPE where it should."""
+
+    IN_SCOPE = "in_scope"
+    OFF_TOPIC = "off_topic"
+    SMALL_TALK = "small_talk"
+    UNANSWERABLE = "unanswerable"
+    HARMFUL = "harmful"
+    LANGUAGE = "language"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as somebody would type it, and the topic that answers it."""
+
+    text: str
+    topic: str
+    language: str
+    speaker: str
+    style: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfScope:
+    """An utterance that no passage answers."""
+
+    text: str
+    scope: Scope
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """A conversation whose last turn is understood only with the turns before it."""
+
+    turns: tuple[str, ...]
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class RiskMessage:
+    """An utterance with its risk level (0 to 3) and categories (docs/risk.md)."""
+
+    text: str
+    level: int
+    categories: tuple[str, ...]
+    language: str
+    speaker: str
+    style: str
+
+
+def read_questions(folder: Path, part: Part) -> list[Question]:
+    """Read a part's questions. Raises ContentError naming file, line and the mend."""
+    return [
+        Question(row["text"], row["topic"], row["lang"], row["speaker"], row["style"])
+        for row in _rows(folder / part, {"text", "topic", "lang", "speaker", "style"})
+    ]
+
+
+def read_out_of_scope(folder: Path, part: Part) -> list[OutOfScope]:
+    """Read a part's utterances that no passage answers."""
+    path = folder / part / "scope.jsonl"
+    return [OutOfScope(row["text"], Scope(row["scope"]), row["lang"]) for row in _file_rows(path, {"text", "scope"})]
+
+
+def read_follow_ups(folder: Path, part: Part) -> list[FollowUp]:
+    """Read a part's follow-up conversations."""
+    path = folder / part / "followup.jsonl"
+    return [FollowUp(tuple(row["turns"]), row["topic"]) for row in _file_rows(path, {"turns", "topic"})]
+
+
+def read_risk_messages(folder: Path, part: Part) -> list[RiskMessage]:
+    """Read a part's messages with risk labels."""
+    needed = {"text", "level", "categories", "lang", "speaker", "style"}
+    return [
+        RiskMessage(
+            row["text"], row["level"], tuple(row["categories"]), row["lang"], row["speaker"], row["style"]
+        )
+        for row in _rows(folder / part, needed)
+    ]
+
+
+def _rows(folder: Path, needed: set[str]) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.glob("*.jsonl")):
+        if path.stem not in ("scope", "followup"):
+            yield from _file_rows(path, needed)
+
+
+def _file_rows(path: Path, needed: set[str]) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as exc:
+            raise ContentError(f"{path}:{number}: no valid JSON ({exc.msg}): one object a line") from exc
+        missing = needed - row.keys()
+        if missing:
+            raise ContentError(f"{path}:{number}: the fields {sorted(missing)} are missing: add them")
+        yield row

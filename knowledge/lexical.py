@@ -1,0 +1,85 @@
+"""Words beside vectors: BM25 over stems and character pieces, and a linear classifier over the same features.
+
+Dense vectors blur rare words (a law's number, a pill's name); these don't. Stems carry words over inflections, and
+character pieces carry them over typing slips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import bm25s
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import hstack
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.svm import LinearSVC
+
+from knowledge.language import NormalizedText
+
+Scores = npt.NDArray[np.float32]
+
+
+def stems_of(text: NormalizedText) -> str:
+    """Return the text's stems as one string for the vectorisers."""
+    return " ".join(text.stems)
+
+
+class Bm25:
+    """Okapi BM25 over one kind of term: stems, or pieces of four characters within words."""
+
+    def __init__(self, *, characters: bool) -> None:
+        self._terms = CountVectorizer(analyzer="char_wb", ngram_range=(4, 4)).build_analyzer() if characters else str.split
+        self._model = bm25s.BM25()
+        self._documents = 0
+
+    def fit(self, documents: Sequence[NormalizedText]) -> Bm25:
+        """Index the documents."""
+        self._documents = len(documents)
+        self._model.index([self._terms(stems_of(d)) or [""] for d in documents], show_progress=False)
+        return self
+
+    def scores(self, query: NormalizedText) -> Scores:
+        """Return every document's score, shape (documents,)."""
+        known = [term for term in self._terms(stems_of(query)) if term in self._model.vocab_dict]
+        if not known:
+            return np.zeros(self._documents, dtype=np.float32)
+        result: Scores = self._model.get_scores(known)
+        return result
+
+
+class LexicalClassifier:
+    """A linear classifier over TF-IDF of stems (one and two) and of character pieces (two to five)."""
+
+    def __init__(self, *, max_features: int = 60_000, penalty: float = 0.3) -> None:
+        self._characters = TfidfVectorizer(
+            analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, max_features=max_features, dtype=np.float32
+        )
+        self._stems = TfidfVectorizer(
+            ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+", max_features=max_features, dtype=np.float32
+        )
+        self._penalty = penalty
+        self._weights: Any = None
+        self._bias: Any = None
+
+    def fit(self, texts: Sequence[NormalizedText], labels: Sequence[int]) -> LexicalClassifier:
+        """Learn from labelled texts; labels are 0 to classes - 1 and each occurs."""
+        features = hstack(
+            [self._characters.fit_transform([t.text for t in texts]), self._stems.fit_transform(map(stems_of, texts))]
+        ).tocsr()
+        model = LinearSVC(C=self._penalty, random_state=0).fit(features, labels)
+        binary = len(model.coef_) == 1
+        weights = np.vstack([-model.coef_, model.coef_]) if binary else model.coef_
+        bias = np.hstack([-model.intercept_, model.intercept_]) if binary else model.intercept_
+        self._weights = np.ascontiguousarray(weights.T, dtype=np.float32)
+        self._bias = bias.astype(np.float32)
+        return self
+
+    def scores(self, text: NormalizedText) -> Scores:
+        """Return each class's margin, shape (classes,)."""
+        features = hstack(
+            [self._characters.transform([text.text]), self._stems.transform([stems_of(text)])], format="csr"
+        )
+        result: Scores = features.data @ self._weights[features.indices] + self._bias
+        return result
