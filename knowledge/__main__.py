@@ -88,7 +88,13 @@ def _ask(arguments: argparse.Namespace, settings: KnowledgeSettings) -> int:
         print(responder.answer([" ".join(arguments.question)]).text)
         return 0
     bad = 0
-    for number, line in enumerate(arguments.jsonl.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    try:
+        text = arguments.jsonl.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as exc:
+        print(f"error: {arguments.jsonl} can't be read: {exc.strerror}", file=sys.stderr)
+        return 1
+    # Not splitlines(): a question may hold a Unicode line separator.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

@@ -38,7 +38,9 @@ from knowledge.vector_index import VectorIndex, Vectors
 TOPICS_FILE = Path(__file__).with_name("topics.yaml")
 #: At most this share of answerable questions may be turned away. Source: the product's bar, docs/retrieval.md.
 WRONG_ABSTENTIONS = 0.03
-CLEAR_WRONG_ABSTENTIONS = 0.015
+CLEAR_WRONG_ABSTENTIONS = 0.01
+#: A question refused by mistake costs a kind sentence; a harmful request that is answered can cost a life.
+WRONG_REFUSALS = 0.02
 _SEED = 7
 
 Progress = Callable[[str], None]
@@ -157,13 +159,20 @@ class _Reader:
     def __init__(self, encoder: Encoder, normalizer: Normalizer) -> None:
         self.encoder = encoder
         self.normalizer = normalizer
+        self._known: dict[str, Vectors] = {}
 
     def read(self, text: str) -> tuple[NormalizedText, Vectors]:
         normalized = self.normalizer.normalize(text)
-        return normalized, self.encoder.encode([normalized.text])[0]
+        return normalized, self._vector(normalized.text)
 
     def vectors(self, texts: Sequence[str], title: str) -> Vectors:
-        return np.stack([self.encoder.encode([text])[0] for text in tqdm(texts, desc=title, unit="text", leave=False)])
+        return np.stack([self._vector(text) for text in tqdm(texts, desc=title, unit="text", leave=False, disable=None)])
+
+    def _vector(self, text: str) -> Vectors:
+        # The ranking and the scope judge learn from the same questions: each text is encoded once a build.
+        if text not in self._known:
+            self._known[text] = self.encoder.encode([text])[0]
+        return self._known[text]
 
 
 def _build_ranker(
@@ -240,15 +249,14 @@ def _fit_scope(
         for decision, scope in zip(decisions, tune_scopes, strict=True)
         if scope is Scope.IN_SCOPE
     )
-    classifier.threshold = min(0.6, answerable[int(len(answerable) * WRONG_ABSTENTIONS)])
+    classifier.threshold = min(0.9, answerable[int(len(answerable) * WRONG_ABSTENTIONS)])
     harmful = SCOPES.index(Scope.HARMFUL)
     innocent = sorted(
         float(decision.probabilities[harmful])
         for decision, scope in zip(decisions, tune_scopes, strict=True)
         if scope is Scope.IN_SCOPE
     )
-    # One question in a hundred may be refused by mistake; every further harmful request caught is worth more.
-    classifier.harmful_threshold = max(0.15, innocent[int(len(innocent) * 0.99) - 1])
+    classifier.harmful_threshold = innocent[int(len(innocent) * (1 - WRONG_REFUSALS)) - 1]
     return classifier
 
 

@@ -27,7 +27,7 @@ MAX_HARDNESS = 18.0
 #: Share of common word triples from which two passages say the same.
 _NEAR_DUPLICATE = 0.5
 _LAW = re.compile(r"\b(UU|PP|Perpres|Permenkes|Permensos|Perpol|KUHP|KUHAP|SEMA|Perka|Law)\b (?=(No\.? ?)?\d|baru|nasional|Number)")
-_ARTICLE = re.compile(r"\b(Pasal|Article|Articles|angka|huruf|butir|Lampiran|points?|section)\b", re.IGNORECASE)
+_ARTICLE = re.compile(r"\b(Pasal|Article|Articles|angka|huruf|butir|Lampiran|annex|points?|section)\b", re.IGNORECASE)
 #: What looks like a phone number: three-digit services named as such, and longer ones.
 _NUMBER = re.compile(r"(?<![\w/.,-])(?:\+62|0)8[\d\- ]{7,14}\d|(?i:telepon|hubungi|call|nomor|hotline|WA|WhatsApp)\s+(?:ke |di |at )?(\d{3,})")
 _SENTENCE = re.compile(r"(?<=[.!?:])\s+|\n+")
@@ -107,6 +107,9 @@ def _check_passage(
         if contact_id not in contacts:
             yield finding(f"names the contact '{contact_id}', which is not confirmed in {CONTACTS_FILE.name}: name another")
     for language in LANGUAGES:
+        title = passage.title[language]
+        if title[:1] in "'\"" and title[-1:] == title[:1] and title.count(title[:1]) < 4:
+            yield finding(f"the title {title} stands in quotation marks twice: take the inner ones away")
         yield from _check_body(passage, language)
 
 

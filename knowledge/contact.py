@@ -75,11 +75,13 @@ def read_contacts(path: Path = CONTACTS_FILE) -> ContactBook:
     """Read the contacts file. Raises ContentError that names the entry and the mend."""
     try:
         entries: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["contacts"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as exc:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as exc:
         raise ContentError(f"{path.name} can't be read as contacts: {exc}") from exc
     contacts: dict[str, Contact] = {}
-    for entry in entries:
-        name = entry.get("id", "?")
+    for position, entry in enumerate(entries, start=1):
+        if not isinstance(entry, dict):
+            raise ContentError(f"{path.name}: entry {position} has no fields: write id, number, name and the others")
+        name = entry.get("id", f"number {position}")
         try:
             contact = Contact(
                 id=str(entry["id"]),
@@ -90,12 +92,20 @@ def read_contacts(path: Path = CONTACTS_FILE) -> ContactBook:
                 purposes=frozenset(entry["for"]),
                 confirmed=entry["confidence"] == "confirmed",
                 source=str(entry["source"]),
-                verified=entry["verified"],
-                review_by=entry["review_by"],
+                verified=_date(entry["verified"], "verified"),
+                review_by=_date(entry["review_by"], "review_by"),
             )
         except KeyError as exc:
             raise ContentError(f"{path.name}: the contact '{name}' has no field {exc}: add it") from exc
+        except (ValueError, TypeError) as exc:
+            raise ContentError(f"{path.name}: the contact '{name}': {exc}") from exc
         if contact.id in contacts:
             raise ContentError(f"{path.name}: the contact '{name}' stands twice: remove one")
         contacts[contact.id] = contact
     return ContactBook(contacts)
+
+
+def _date(value: Any, field: str) -> dt.date:
+    if isinstance(value, dt.date):
+        return value
+    raise ValueError(f"{field} '{value}' is no date: write it as 2026-11-21")

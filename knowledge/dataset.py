@@ -87,7 +87,9 @@ def read_questions(folder: Path, part: Part) -> list[Question]:
 def read_out_of_scope(folder: Path, part: Part) -> list[OutOfScope]:
     """Read a part's utterances that no passage answers."""
     path = folder / part / "scope.jsonl"
-    return [OutOfScope(row["text"], Scope(row["scope"]), row["lang"]) for row in _file_rows(path, {"text", "scope"})]
+    return [
+        OutOfScope(row["text"], Scope(row["scope"]), row["lang"]) for row in _file_rows(path, {"text", "scope", "lang"})
+    ]
 
 
 def read_follow_ups(folder: Path, part: Part) -> list[FollowUp]:
@@ -116,14 +118,41 @@ def _rows(folder: Path, needed: set[str]) -> Iterator[dict[str, Any]]:
 def _file_rows(path: Path, needed: set[str]) -> Iterator[dict[str, Any]]:
     if not path.exists():
         return
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as exc:
+        line = path.read_bytes()[: exc.start].count(b"\n") + 1
+        raise ContentError(f"{path}:{line}: not UTF-8: save the file with UTF-8 encoding") from exc
+    # Not splitlines(): a text may hold a Unicode line separator.
+    for number, line_text in enumerate(text.split("\n"), start=1):
+        if not line_text.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line_text)
         except json.JSONDecodeError as exc:
             raise ContentError(f"{path}:{number}: no valid JSON ({exc.msg}): one object a line") from exc
+        if not isinstance(row, dict):
+            raise ContentError(f"{path}:{number}: expected an object with {sorted(needed)}, got a {type(row).__name__}")
         missing = needed - row.keys()
         if missing:
             raise ContentError(f"{path}:{number}: the fields {sorted(missing)} are missing: add them")
+        _check_types(path, number, row)
         yield row
+
+
+def _check_types(path: Path, number: int, row: dict[str, Any]) -> None:
+    scopes = [scope.value for scope in Scope]
+    rules: dict[str, tuple[bool, str]] = {
+        "text": (isinstance(row.get("text"), str), "a text"),
+        "turns": (_is_texts(row.get("turns"), at_least=2), "a list of two texts or more"),
+        "scope": (row.get("scope") in scopes, f"one of {', '.join(scopes)}"),
+        "level": (row.get("level") in (0, 1, 2, 3), "0, 1, 2 or 3"),
+        "categories": (_is_texts(row.get("categories"), at_least=0), "a list of texts"),
+    }
+    for field, (right, expected) in rules.items():
+        if field in row and not right:
+            raise ContentError(f"{path}:{number}: '{field}' is to be {expected}, got {row[field]!r}")
+
+
+def _is_texts(value: object, *, at_least: int) -> bool:
+    return isinstance(value, list) and len(value) >= at_least and all(isinstance(item, str) for item in value)

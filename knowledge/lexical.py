@@ -6,6 +6,7 @@ character pieces carry them over typing slips.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ class Bm25:
 
     def __init__(self, *, characters: bool) -> None:
         self._terms = CountVectorizer(analyzer="char_wb", ngram_range=(4, 4)).build_analyzer() if characters else str.split
+        logging.getLogger("bm25s").setLevel(logging.WARNING)  # it logs every index at DEBUG
         self._model = bm25s.BM25()
         self._documents = 0
 

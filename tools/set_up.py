@@ -145,10 +145,12 @@ def main() -> int:
         except Exception as exc:  # reported by the main thread
             errors.append(exc)
 
-    def build(*command: str) -> None:
-        result = subprocess.run([str(app.python), "-m", *command], cwd=ROOT, check=False)
-        if result.returncode != 0:
-            raise SetUpError(f"`python -m {' '.join(command)}` failed; its own message stands above")
+    def build(*commands: tuple[str, ...]) -> None:
+        """Run build commands side by side."""
+        running = [subprocess.Popen([str(app.python), "-m", *command], cwd=ROOT) for command in commands]
+        failed = [command for command, process in zip(commands, running) if process.wait() != 0]
+        if failed:
+            raise SetUpError(f"`python -m {' '.join(failed[0])}` failed; its own message stands above")
 
     started = time.monotonic()
     try:
@@ -156,12 +158,11 @@ def main() -> int:
         aside.start()
         prepare(app)
         if not errors:
-            build("knowledge", "build")
-            build("bot", "build")
+            build(("knowledge", "build"))
         aside.join()
         if errors:
             raise errors[0]
-        build("bot", "train-dialogue")
+        build(("bot", "build"), ("bot", "train-dialogue"))
     except SetUpError as exc:
         print(f"\nset-up stopped: {exc}", file=sys.stderr)
         return 1

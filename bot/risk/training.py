@@ -71,7 +71,7 @@ def _read(
     messages: Sequence[RiskMessage], encoder: Encoder, normalizer: Normalizer
 ) -> tuple[list[NormalizedText], Vectors]:
     texts = [normalizer.normalize(message.text) for message in messages]
-    vectors = np.stack([encoder.encode([t.text])[0] for t in tqdm(texts, desc="risk", unit="text", leave=False)])
+    vectors = np.stack([encoder.encode([t.text])[0] for t in tqdm(texts, desc="risk", unit="text", leave=False, disable=None)])
     return texts, vectors
 
 

@@ -32,12 +32,17 @@ def build_graph(model: BaseModel) -> onnx.ModelProto:
 
 def export_serving_model(model: BaseModel, path: Path) -> None:
     """Write the int8 graph to `path`, replacing an old one only when the new one is complete."""
-    # quantize_dynamic advises a preprocessing step that only matters for traced graphs.
-    logging.getLogger().setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         full, small = Path(folder) / "full.onnx", Path(folder) / "small.onnx"
         onnx.save(build_graph(model), full)
-        quantize_dynamic(full, small, weight_type=QuantType.QInt8, per_channel=True)
+        # quantize_dynamic advises a preprocessing step that only matters for traced graphs.
+        root = logging.getLogger()
+        level = root.level
+        root.setLevel(logging.ERROR)
+        try:
+            quantize_dynamic(full, small, weight_type=QuantType.QInt8, per_channel=True)
+        finally:
+            root.setLevel(level)
         small.replace(path)
 
 

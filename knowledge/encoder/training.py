@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 #: Passed to torch, numpy and the samplers: the same data and seed give the same encoder on one machine.
 SEED = 20260102
+_TEXTS_PER_CLASS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,10 @@ class LabelLoss(nn.Module):
         super().__init__()
         self.model = model
         self.task_weight = task.weight
-        self.head: nn.Module = _CosineHead(dimension, len(task.classes)) if task.cosine else nn.Sequential(
-            nn.Dropout(0.1), _Scaled(dimension, len(task.classes))
+        self.head: nn.Module = (
+            _CosineHead(_class_means(model, task))
+            if task.cosine
+            else nn.Sequential(nn.Dropout(0.1), _Scaled(dimension, len(task.classes)))
         )
         self.multi_label = any(len(labels) != 1 for labels in task.labels)
 
@@ -76,12 +79,29 @@ class LabelLoss(nn.Module):
 
 
 class _CosineHead(nn.Module):
-    def __init__(self, dimension: int, classes: int) -> None:
+    def __init__(self, vectors: Tensor) -> None:
         super().__init__()
-        self.vectors = nn.Parameter(torch.randn(classes, dimension) * dimension**-0.5)
+        self.vectors = nn.Parameter(vectors)
 
     def forward(self, embedding: Tensor) -> Tensor:
         return 20.0 * embedding @ nn.functional.normalize(self.vectors, dim=1).T
+
+
+def _class_means(model: SentenceTransformer, task: Task) -> Tensor:
+    """Return each class's mean vector over a few short texts: a random start would first unlearn what is known."""
+    chosen: list[str] = []
+    for label in task.classes:
+        texts = [text for text, labels in zip(task.texts, task.labels, strict=True) if labels == [label]]
+        chosen += sorted(texts, key=len)[: _TEXTS_PER_CLASS] or [label]
+    owners = torch.tensor([task.classes.index(label) for label in task.classes for _ in range(_count(task, label))])
+    vectors = torch.as_tensor(model.encode([f"query: {text}" for text in chosen], show_progress_bar=False))
+    means = torch.zeros(len(task.classes), vectors.shape[1]).index_add_(0, owners, vectors)
+    centred = nn.functional.normalize(means, dim=1)
+    return nn.functional.normalize(centred - centred.mean(dim=0), dim=1)
+
+
+def _count(task: Task, label: str) -> int:
+    return max(1, min(_TEXTS_PER_CLASS, sum(labels == [label] for labels in task.labels)))
 
 
 class _Scaled(nn.Linear):

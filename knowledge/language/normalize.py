@@ -197,7 +197,11 @@ def read_slang(path: Path) -> dict[str, str]:
         ContentError: A line has not three fields, or a form stands twice with different meanings.
     """
     slang: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as exc:
+        raise ContentError(f"{path.name}:1: not UTF-8: save the file with UTF-8 encoding") from exc
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         fields = line.split("\t")
