@@ -1,0 +1,243 @@
+"""The way of a message with risk in it: screen, crisis reply, safety question, escalation. Works without Rasa.
+
+Nothing here lowers a level: an answer that is not understood leaves the question open, and an open question that
+nobody answers calls a counselor.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.ports import Assessment, Button, EvidenceLike, Lane, Language, Role
+from bot.services.cleaning import cut_middle, text_for_screen
+from bot.services.outgoing import say
+from bot.services.turn import Desk, Turn, language_of
+from bot.store import kv
+from bot.store.models import Person
+from bot.store.people import chat_id_of
+from bot.store.utterances import add_utterance, last_said
+
+log = structlog.get_logger()
+
+SUPPORT, URGENT, EMERGENCY = 1, 2, 3
+"""Levels of `bot.risk.RiskLevel` (this room takes an assessment's shape, not its module). Source: risk taxonomy."""
+
+HISTORY_LENGTH = 6
+HISTORY_SPAN = timedelta(hours=12)
+"""What the screen sees of the conversation: a plan is often spread over several short utterances."""
+
+ASK_AGAIN_SPAN = timedelta(hours=24)
+"""A second worrying utterance within this time is not asked about again, it is escalated."""
+
+_MAYBE = frozenset({"mungkin", "kadang", "kadang2", "terkadang", "kayaknya", "maybe", "sometimes"})
+_YES = _MAYBE | {"ya", "iya", "iyah", "iye", "yes", "yep", "yup", "yeah", "yoi", "y", "he'eh", "heeh", "betul", "benar"}
+_NO = frozenset({"tidak", "tdk", "nggak", "enggak", "engga", "ngga", "gak", "ga", "gk", "kagak", "ndak", "no", "nope"})
+_FILLER = frozenset({"kak", "min", "kok", "sih", "dong", "deh", "kan", "kayak", "i", "am", "not", "really", "juga"})
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Evidence made here."""
+
+    words: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An assessment made here: by an answer, by silence, or because the screen could not be asked."""
+
+    level: int
+    categories: tuple[str, ...]
+    evidence: Sequence[EvidenceLike]
+    ask: bool = False
+    rung: str | None = None
+
+
+def raised_by_answer(source: str, words: str) -> Raised:
+    """Return the level-2 assessment of a safety question answered with yes, or not answered at all."""
+    return Raised(URGENT, ("suicide",), (Words(words, source),))
+
+
+def read_answer(text: str) -> bool | None:
+    """Return True for a typed yes (a "maybe" counts), False for a plain no, None for anything else."""
+    words = [re.sub(r"(.)\1+", r"\1", word) for word in re.findall(r"[\w']+", text.lower())]
+    if not words or len(words) > 5:
+        return None
+    squeeze = {kind: {re.sub(r"(.)\1+", r"\1", word) for word in kind} for kind in (_YES, _NO, _FILLER, _MAYBE)}
+    if any(word not in squeeze[_YES] | squeeze[_NO] | squeeze[_FILLER] for word in words):
+        return None
+    yes, no = (any(word in squeeze[kind] for word in words) for kind in (_YES, _NO))
+    # "nggak ya", "ya nggak": the no is meant. "iya" or "mungkin" alone: yes. Neither: not an answer.
+    if no:
+        return None if any(word in squeeze[_MAYBE] for word in words) else False
+    return True if yes else None
+
+
+async def screen_utterance(turn: Turn, text: str, *, keep: bool) -> tuple[Assessment, int | None]:
+    """Screen a text with the conversation's last utterances.
+
+    Args:
+        keep: Store it even if there is no risk in it (the person agreed to that).
+
+    Returns:
+        The assessment, and the stored utterance's id.
+    """
+    person = turn.person
+    since = turn.now - HISTORY_SPAN
+    history = await last_said(turn.db, person.id, limit=HISTORY_LENGTH, direction="in", since=since)
+    try:
+        assessment = turn.desk.screen.screen(
+            text_for_screen(text), history=[said.text for said in history], role=person.role
+        )
+    except Exception:  # the screen promises not to raise; if it does all the same, a human is called
+        log.exception("screen.failed", conversation_id=turn.conversation_id)
+        assessment = Raised(URGENT, ("distress",), (Words("", "screen_failed"),))
+    if not (keep or assessment.level >= SUPPORT or assessment.ask):
+        return assessment, None
+    row = await add_utterance(
+        turn.db,
+        person.id,
+        text,
+        turn.now,
+        level=int(assessment.level),
+        categories=assessment.categories,
+        message_id=turn.update.message_id,
+    )
+    return assessment, row.id
+
+
+async def escalate(turn: Turn, assessment: Assessment, text: str) -> None:
+    """Say the crisis reply and call the counselors, in one transaction."""
+    turn.person.safety_open = False
+    words = turn.desk.words.crisis_reply(assessment, turn.language, turn.role)
+    buttons = [turn.counselor_button(), turn.button("grounding", "k:grounding")]
+    await turn.say(words, buttons=buttons, lane=Lane.PRIORITY)
+    await call_counselors(turn.db, turn.desk, turn.person, assessment, text, turn.now)
+    log.info(
+        "risk.raised",
+        conversation_id=turn.conversation_id,
+        risk_level=int(assessment.level),
+        categories=list(assessment.categories),
+    )
+
+
+async def call_counselors(
+    db: AsyncSession, desk: Desk, person: Person, assessment: Assessment, text: str, now: datetime
+) -> None:
+    """Open a case and page. If that breaks, a bare page goes out all the same, and the crisis reply stands."""
+    try:
+        async with db.begin_nested():
+            await desk.escalations.raise_risk(db, person, assessment, text, now)
+    except Exception:  # whatever is wrong with the case, somebody must be called
+        log.exception("escalation.failed", conversation_id=str(person.id), risk_level=int(assessment.level))
+        staff_chat = await kv.staff_chat_id(db, desk.staff_chat_id)
+        if staff_chat is None:
+            return
+        page = desk.texts.say(
+            "page_bare",
+            Language.INDONESIAN,
+            level=int(assessment.level),
+            pseudonym=person.pseudonym,
+            utterance=cut_middle(text, 1500),
+        )
+        key = f"bare:{person.id}:{int(now.timestamp() * 1000)}"
+        await say(db, chat_id=staff_chat, text=page, key=key, now=now, lane=Lane.PRIORITY)
+
+
+async def handle_risk(turn: Turn, assessment: Assessment, text: str) -> bool:
+    """Act on an assessment. Returns True when the person has got an answer and no other must follow."""
+    person = turn.person
+    if assessment.level >= URGENT:
+        await escalate(turn, assessment, text)
+        return True
+    asked_at = person.safety_asked_at
+    recently = asked_at is not None and turn.now - asked_at <= ASK_AGAIN_SPAN
+    if person.safety_open and recently:
+        answer = read_answer(text)
+        if answer is True:
+            await escalate(turn, raised_by_answer("safety_answer", text), text)
+            return True
+        if answer is False:
+            await say_safety_no(turn)
+            return True
+    if assessment.ask:
+        if recently:
+            await escalate(turn, raised_by_answer("second_worry", text), text)
+        else:
+            await ask_safety_question(turn)
+        return True
+    return False
+
+
+async def ask_safety_question(turn: Turn) -> None:
+    """Ask the one direct, kind question; silence is watched by `escalate_silence`."""
+    turn.person.safety_asked_at = turn.now
+    turn.person.safety_open = True
+    buttons: list[Button | list[Button]] = [
+        [turn.button("yes", "s:yes"), turn.button("no", "s:no")],
+        turn.button("counselor", "s:counselor"),
+    ]
+    await turn.say(turn.desk.words.safety_question(turn.language, turn.role), buttons=buttons, lane=Lane.PRIORITY)
+
+
+async def say_safety_no(turn: Turn) -> None:
+    turn.person.safety_open = False
+    await turn.say(turn.text("safety_no"), buttons=[turn.counselor_button()])
+
+
+async def handle_safety_tap(turn: Turn, answer: str) -> bool:
+    """Act on a tapped answer. Returns False for one that does not exist."""
+    if answer == "yes":
+        await escalate(turn, raised_by_answer("safety_answer", turn.text("button_yes")), turn.text("button_yes"))
+    elif answer == "no":
+        await say_safety_no(turn)
+    elif answer == "counselor":
+        turn.person.safety_open = False
+        await turn.desk.escalations.request_human(turn.db, turn.person, turn.now)
+    else:
+        return False
+    return True
+
+
+async def escalate_silence(db: AsyncSession, desk: Desk, now: datetime) -> int:
+    """Call counselors for people who did not answer the safety question in time. Returns how many."""
+    due = now - timedelta(seconds=desk.safety_answer_s)
+    statement = select(Person).where(Person.safety_open.is_(True), Person.safety_asked_at <= due).limit(50)
+    people = list((await db.execute(statement)).scalars())
+    for person in people:
+        person.safety_open = False
+        language = language_of(person)
+        said = await last_said(db, person.id, limit=1, direction="in")
+        words = said[-1].text if said else ""
+        assessment = raised_by_answer("no_answer", words)
+        await _say_after_silence(db, desk, person, assessment, language, now)
+        await call_counselors(db, desk, person, assessment, words, now)
+        log.info("risk.raised_by_silence", conversation_id=str(person.id), risk_level=URGENT)
+    return len(people)
+
+
+async def _say_after_silence(
+    db: AsyncSession, desk: Desk, person: Person, assessment: Assessment, language: Language, now: datetime
+) -> None:
+    role = Role(person.role) if person.role else None
+    asked = int(person.safety_asked_at.timestamp()) if person.safety_asked_at else 0
+    await say(
+        db,
+        chat_id=chat_id_of(db, person),
+        text=desk.words.crisis_reply(assessment, language, role),
+        key=f"silence:{person.id}:{asked}",
+        now=now,
+        buttons=[
+            Button(desk.texts.say("button_counselor", language), "k:counselor"),
+            Button(desk.texts.say("button_grounding", language), "k:grounding"),
+        ],
+        lane=Lane.PRIORITY,
+    )
