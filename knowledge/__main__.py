@@ -34,6 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     train.add_argument("--learning-rate", type=float, default=None, help="peak learning rate of the encoder")
     contacts = commands.add_parser("contacts", help="list emergency and help numbers")
     contacts.add_argument("--due", action="store_true", help="only those past their review date")
+    review = commands.add_parser("review", help="go through questions that got no good answer")
+    review.add_argument("--list", action="store_true", help="only show the groups, don't ask")
+    review.add_argument("--attach", nargs=2, metavar=("GROUP", "TOPIC"), action="append", default=[])
+    review.add_argument("--gap", metavar="GROUP", action="append", default=[], help="no topic answers this group")
+    review.add_argument("--drop", metavar="GROUP", action="append", default=[], help="nothing to be learnt here")
     parsed = parser.parse_args(arguments)
     handlers: dict[str, Callable[[argparse.Namespace, KnowledgeSettings], int]] = {
         "build": _build,
@@ -41,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "ask": _ask,
         "train": _train,
         "contacts": _contacts,
+        "review": _review,
     }
     try:
         return handlers[parsed.command](parsed, KnowledgeSettings())
@@ -103,7 +109,8 @@ def _ask(arguments: argparse.Namespace, settings: KnowledgeSettings) -> int:
             if not isinstance(turns, list) or not all(isinstance(turn, str) for turn in turns):
                 raise TypeError("turns must be a list of texts")
         except (json.JSONDecodeError, KeyError, TypeError) as exc:
-            print(f"line {number}: not usable ({exc}): expected {{\"id\",\"text\"}} or {{\"id\",\"turns\"}}", file=sys.stderr)
+            expected = 'expected {"id","text"} or {"id","turns"}'
+            print(f"line {number}: not usable ({exc}): {expected}", file=sys.stderr)
             bad += 1
             continue
         answer = responder.answer(turns, speaker=row.get("speaker"))
@@ -132,6 +139,26 @@ def _train(arguments: argparse.Namespace, settings: KnowledgeSettings) -> int:
         recipe = replace(recipe, learning_rate=arguments.learning_rate)
     path = train(settings, recipe=recipe, go_on=arguments.resume, from_delta=arguments.from_shipped)
     print(f"wrote {path.name} ({path.stat().st_size / 1e6:.1f} MB); `make run` rebuilds what depends on it")
+    return 0
+
+
+def _review(arguments: argparse.Namespace, settings: KnowledgeSettings) -> int:
+    from knowledge.build import read_topics
+    from knowledge.review_desk import Decisions, Desk, Reading, review
+
+    def load() -> Reading:
+        from knowledge.answer import Responder, load_encoder
+        from knowledge.index import load_index
+        from knowledge.language import load_normalizer
+
+        encoder, normalizer = load_encoder(settings), load_normalizer()
+        responder = Responder(load_index(settings.index_dir, encoder_id=encoder.model_id), encoder, normalizer)
+        return encoder, normalizer, lambda text: [topic.id for topic in responder.answer([text]).topics]
+
+    titles = {topic: names["id"] for topic, names in read_topics().items()}
+    desk = Desk(settings, titles, dt.date.today(), print)
+    decisions = Decisions([(group, topic) for group, topic in arguments.attach], arguments.gap, arguments.drop)
+    review(desk, load, decisions, input if sys.stdin.isatty() and not arguments.list else None)
     return 0
 
 

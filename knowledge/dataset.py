@@ -88,14 +88,14 @@ def read_out_of_scope(folder: Path, part: Part) -> list[OutOfScope]:
     """Read a part's utterances that no passage answers."""
     path = folder / part / "scope.jsonl"
     return [
-        OutOfScope(row["text"], Scope(row["scope"]), row["lang"]) for row in _file_rows(path, {"text", "scope", "lang"})
+        OutOfScope(row["text"], Scope(row["scope"]), row["lang"]) for row in read_rows(path, {"text", "scope", "lang"})
     ]
 
 
 def read_follow_ups(folder: Path, part: Part) -> list[FollowUp]:
     """Read a part's follow-up conversations."""
     path = folder / part / "followup.jsonl"
-    return [FollowUp(tuple(row["turns"]), row["topic"]) for row in _file_rows(path, {"turns", "topic"})]
+    return [FollowUp(tuple(row["turns"]), row["topic"]) for row in read_rows(path, {"turns", "topic"})]
 
 
 def read_risk_messages(folder: Path, part: Part) -> list[RiskMessage]:
@@ -112,10 +112,11 @@ def read_risk_messages(folder: Path, part: Part) -> list[RiskMessage]:
 def _rows(folder: Path, needed: set[str]) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.glob("*.jsonl")):
         if path.stem not in ("scope", "followup"):
-            yield from _file_rows(path, needed)
+            yield from read_rows(path, needed)
 
 
-def _file_rows(path: Path, needed: set[str]) -> Iterator[dict[str, Any]]:
+def read_rows(path: Path, needed: set[str]) -> Iterator[dict[str, Any]]:
+    """Yield a file's objects; none where there is no file. Raises ContentError naming file, line and the mend."""
     if not path.exists():
         return
     try:

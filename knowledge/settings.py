@@ -48,6 +48,11 @@ class KnowledgeSettings(BaseSettings):
         return self.data_dir / "index"
 
     @property
+    def review_dir(self) -> Path:
+        """Folder of the questions that wait for a curator, and of the gaps found."""
+        return self.data_dir / "review"
+
+    @property
     def risk_model(self) -> Path:
         """File of the fitted risk model, made by set-up."""
         return self.data_dir / "risk" / "model.pickle"

@@ -148,7 +148,8 @@ def main() -> int:
     def build(*commands: tuple[str, ...]) -> None:
         """Run build commands side by side."""
         running = [subprocess.Popen([str(app.python), "-m", *command], cwd=ROOT) for command in commands]
-        failed = [command for command, process in zip(commands, running) if process.wait() != 0]
+        failed = [command for command, process in zip(commands, running)  # noqa: B905 (Python 3.9 has no strict)
+            if process.wait() != 0]
         if failed:
             raise SetUpError(f"`python -m {' '.join(failed[0])}` failed; its own message stands above")
 

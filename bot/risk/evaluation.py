@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections import defaultdict
@@ -121,7 +122,7 @@ def _recall_by(
 def _calibration(messages: Sequence[RiskMessage], results: Sequence[RiskAssessment]) -> str:
     edges = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.01)
     rows = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         inside = [m.level >= 2 for m, r in zip(messages, results, strict=True) if low <= r.score < high]
         share = f"{sum(inside) / len(inside):.2f}" if inside else "-"
         rows.append((f"{low:.1f} to {min(high, 1.0):.1f}", str(len(inside)), share))

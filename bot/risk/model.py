@@ -35,13 +35,31 @@ class Prediction:
     categories: npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class _Logits:
+    """Several yes-or-no models on the same vector as one matrix: ten calls of scikit-learn would take longer."""
+
+    weights: npt.NDArray[np.float64] | None = None
+    bias: npt.NDArray[np.float64] | None = None
+
+    @classmethod
+    def fit(cls, vectors: Vectors, answers: Sequence[Sequence[bool]]) -> _Logits:
+        models = [LogisticRegression(C=3.0, max_iter=500, class_weight="balanced").fit(vectors, row) for row in answers]
+        return cls(np.vstack([model.coef_ for model in models]), np.hstack([model.intercept_ for model in models]))
+
+    def probabilities(self, vector: Vectors) -> npt.NDArray[np.float64]:
+        assert self.weights is not None and self.bias is not None
+        result: npt.NDArray[np.float64] = 1 / (1 + np.exp(-(self.weights @ vector + self.bias)))
+        return result
+
+
 class RiskModel:
     """Two views of a text, the encoder's and the words', joined by a small calibrated model."""
 
     def __init__(self) -> None:
         self._words = LexicalClassifier(max_features=50_000, penalty=0.3)
         self._dense = LogisticRegression(C=3.0, max_iter=1_000)
-        self._categories = [LogisticRegression(C=3.0, max_iter=500, class_weight="balanced") for _ in CATEGORIES]
+        self._categories = _Logits()
         self._danger = LogisticRegression(C=1.0)
         self._emergency = LogisticRegression(C=1.0)
 
@@ -50,8 +68,9 @@ class RiskModel:
         levels = np.array([message.level for message in messages])
         self._words.fit(texts, levels.tolist())
         self._dense.fit(vectors, levels)
-        for category, model in zip(CATEGORIES, self._categories, strict=True):
-            model.fit(vectors, [category.value in message.categories for message in messages])
+        self._categories = _Logits.fit(
+            vectors, [[category.value in message.categories for message in messages] for category in CATEGORIES]
+        )
 
     def fit_final(self, texts: Sequence[NormalizedText], vectors: Vectors, levels: Sequence[int]) -> None:
         """Join and calibrate the views on the tune part, which the first stage has not seen."""
@@ -68,7 +87,7 @@ class RiskModel:
             danger=float(self._danger.predict_proba(row)[0, 1]),
             emergency=float(self._emergency.predict_proba(row)[0, 1]),
             support=float(dense[1] / max(dense[0] + dense[1], 1e-9)),
-            categories=np.array([model.predict_proba(vector.reshape(1, -1))[0, 1] for model in self._categories]),
+            categories=self._categories.probabilities(vector),
         )
 
     def _features(self, text: NormalizedText, vector: Vectors) -> npt.NDArray[np.float64]:

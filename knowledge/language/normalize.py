@@ -59,7 +59,7 @@ class Normalizer:
         self._phrases = {tuple(form.split()): standard for form, standard in slang.items() if " " in form}
         self._phrase_starts = {form[0] for form in self._phrases}
         indonesian, english = get_frequency_dict("id"), get_frequency_dict("en")
-        domain = {word: 2e-5 for word in domain_words}
+        domain = dict.fromkeys(domain_words, 2e-05)
         for standard in slang.values():
             domain.update({word: 2e-5 for word in standard.split() if len(word) > 3})
         self._targets = {w: f for w, f in indonesian.items() if f >= _MIN_FREQUENCY and w.isalpha() and len(w) > 3}
