@@ -24,6 +24,7 @@ REQUESTED_SLOT = "requested_slot"
 PASSED = "–"
 ANSWER_LENGTH = 300
 STOP_CONFIDENCE = 0.8
+STOP_WORDS = 5
 WISH_CONFIDENCE = 0.8
 STRONG, MIDDLE = 7.0, 4.0
 
@@ -41,8 +42,7 @@ def judge(said: Said, kind: str, wording: Wording) -> tuple[Verdict, str | float
     """Return what an utterance means to a step of this kind, and the answer where it is one."""
     if said.choice is not None:
         return _judge_choice(said, kind)
-    words = len(said.text.split())
-    if wording.is_stop(said.text) or (said.intent == "stop" and said.confidence >= STOP_CONFIDENCE and words <= 5):
+    if wording.is_stop(said.text) or (kind != "speech" and _means_stop(said)):
         return Verdict.STOP, None
     if said.intent in wording.wish_intents and said.confidence >= WISH_CONFIDENCE and wording.is_wish(said.text):
         return Verdict.INTERRUPTION, None
@@ -53,6 +53,11 @@ def judge(said: Said, kind: str, wording: Wording) -> tuple[Verdict, str | float
     if kind == "number" or not any(letter.isalnum() for letter in said.text):
         return (Verdict.ANSWER, PASSED) if kind == "any" else (Verdict.UNFIT, None)
     return Verdict.ANSWER, said.text[:ANSWER_LENGTH]
+
+
+def _means_stop(said: Said) -> bool:
+    """Short, and Rasa is sure. Where a refusal is practised, "I quit" is the answer and this is not asked."""
+    return said.intent == "stop" and said.confidence >= STOP_CONFIDENCE and len(said.text.split()) <= STOP_WORDS
 
 
 def _judge_choice(said: Said, kind: str) -> tuple[Verdict, str | float | None]:

@@ -40,9 +40,20 @@ def all_actions(answerer: Answerer, contacts: ContactBook, wording: Wording) -> 
     ]
 
 
+class DomainlessExecutor(ActionExecutor):  # type: ignore[misc]  # rasa_sdk is untyped
+    """Runs actions without Rasa's domain.
+
+    rasa-sdk 3.21 answers 449 to a call that leaves the domain out and expects Rasa to ask again; Rasa 3.6 knows
+    nothing of that. No action here reads the domain, and sending it would double the work of every turn.
+    """
+
+    def update_and_return_domain(self, payload: dict[str, Any], action_name: str) -> dict[str, Any]:
+        return {}
+
+
 def make_app(actions: list[CareAction]) -> Sanic[Any, Any]:
     """Return rasa-sdk's web application with these actions."""
-    executor = ActionExecutor()
+    executor = DomainlessExecutor()
     for action in actions:
         executor.register_action(action)
     app: Sanic[Any, Any] = create_app(executor, cors_origins=[])
@@ -73,5 +84,6 @@ def configure_logging() -> None:
             known_keys,
             structlog.processors.JSONRenderer(),
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )

@@ -162,10 +162,10 @@ def _review(arguments: argparse.Namespace, settings: KnowledgeSettings) -> int:
     return 0
 
 
-def _contacts(arguments: argparse.Namespace, _settings: KnowledgeSettings) -> int:
+def _contacts(arguments: argparse.Namespace, settings: KnowledgeSettings) -> int:
     from knowledge.contact import read_contacts
 
-    book = read_contacts()
+    book = read_contacts(overlay=settings.overlay_contacts)
     shown = book.due(dt.date.today()) if arguments.due else list(book)
     for contact in shown:
         state = "confirmed" if contact.confirmed else "not confirmed, never shown"

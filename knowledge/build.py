@@ -21,6 +21,7 @@ from knowledge.dataset import (
     Question,
     Scope,
     read_follow_ups,
+    read_local_questions,
     read_out_of_scope,
     read_questions,
 )
@@ -42,6 +43,8 @@ CLEAR_WRONG_ABSTENTIONS = 0.01
 #: A question refused by mistake costs a kind sentence; a harmful request that is answered can cost a life.
 WRONG_REFUSALS = 0.02
 _SEED = 7
+#: Modules whose code shapes what a build holds.
+_SHAPING = ("build", "contact", "conversation", "index", "lexical", "passage", "ranking", "scope", "vector_index")
 
 Progress = Callable[[str], None]
 
@@ -53,6 +56,8 @@ class Content:
     topics: dict[str, dict[str, str]]
     passages: Sequence[Passage]
     questions: Sequence[Question]
+    #: What the centre's own passages answer: its questions and the passages' titles.
+    local_questions: Sequence[str] = ()
 
 
 def read_content(settings: KnowledgeSettings) -> Content:
@@ -61,20 +66,25 @@ def read_content(settings: KnowledgeSettings) -> Content:
     passages = read_passages(settings.passages_dir)
     if settings.overlay_dir.exists():
         passages += read_passages(settings.overlay_dir, local=True)
-    ids = [passage.id for passage in passages]
-    if len(set(ids)) != len(ids):
-        twice = next(i for i in ids if ids.count(i) > 1)
-        raise ContentError(f"the overlay uses the id '{twice}' of a general passage: give it an id of its own")
-    questions = read_questions(settings.questions_dir, Part.TRAIN)
-    for item in (*passages, *questions):
-        if item.topic not in topics:
-            raise ContentError(f"'{item.topic}' is no topic of {TOPICS_FILE.name}: use one that stands there")
+    general = {passage.id for passage in passages if not passage.local}
+    for passage in passages:
+        where = f"{passage.path}:{passage.line}"
+        if passage.local and passage.id in general:
+            raise ContentError(f"{where}: '{passage.id}' is the id of a general passage: give it an id of its own")
+        if passage.topic not in topics:
+            raise ContentError(f"{where}: '{passage.topic}' is no topic of {TOPICS_FILE.name}: use one that stands there")
+    local_questions = read_local_questions(settings.overlay_questions)
+    questions = [*read_questions(settings.questions_dir, Part.TRAIN), *local_questions]
+    if unknown := {question.topic for question in questions} - set(topics):
+        raise ContentError(f"{sorted(unknown)} are no topics of {TOPICS_FILE.name}: use those that stand there")
     uncovered = set(topics) - {question.topic for question in questions} - {passage.topic for passage in passages}
     if uncovered:
         raise ContentError(f"topics without passages and questions: {', '.join(sorted(uncovered))}")
     for passage in passages:
         topics[passage.topic].setdefault("en", passage.title["en"])
-    return Content(topics, passages, questions)
+    local = [question.text for question in local_questions]
+    local += [passage.title[language] for passage in passages if passage.local for language in LANGUAGES]
+    return Content(topics, passages, questions, local)
 
 
 def read_topics() -> dict[str, dict[str, str]]:
@@ -93,8 +103,8 @@ def fingerprint(settings: KnowledgeSettings, encoder_id: str) -> str:
     folders = [settings.passages_dir, settings.questions_dir, settings.overlay_dir, ROOT / "knowledge" / "language"]
     files = [TOPICS_FILE, CONTACTS_FILE]
     for folder in folders:
-        files += [p for p in folder.rglob("*") if p.is_file() and p.suffix in {".md", ".jsonl", ".tsv", ".txt"}]
-    files += (ROOT / "knowledge").glob("*.py")
+        files += [p for p in folder.rglob("*") if p.is_file() and p.suffix in {".md", ".jsonl", ".tsv", ".txt", ".yaml"}]
+    files += [Path(__file__).with_name(f"{name}.py") for name in _SHAPING]
     for path in sorted(files):
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
@@ -119,12 +129,15 @@ def build_index(
 ) -> KnowledgeIndex:
     """Read, encode and fit everything; nothing is written."""
     content = read_content(settings)
-    contacts = read_contacts()
+    contacts = read_contacts(overlay=settings.overlay_contacts)
     for passage in content.passages:
         for contact_id in passage.contact_ids():
             contacts.get(contact_id)
     follow_ups = read_follow_ups(settings.questions_dir, Part.TRAIN)
     say(f"{len(content.passages)} passages, {len(content.questions)} sample questions, {len(content.topics)} topics")
+    if settings.overlay_dir.exists():
+        own = sum(passage.local for passage in content.passages)
+        say(f"{own} of the passages are the centre's own, from {settings.overlay_dir}")
     reader = _Reader(encoder, normalizer)
     topics = list(content.topics)
     ranker = _build_ranker(content, follow_ups, topics, reader)
@@ -150,6 +163,7 @@ def build_index(
         scope=scope,
         gate=gate,
         clear_threshold=sure[int(len(sure) * CLEAR_WRONG_ABSTENTIONS)] if sure else 0.0,
+        local_vectors=encoder.encode([normalizer.normalize(text).text for text in content.local_questions]),
     )
 
 
@@ -229,7 +243,7 @@ def _fit_scope(
     chooser = random.Random(_SEED)
     outside = read_out_of_scope(settings.questions_dir, Part.TRAIN)
     inside = chooser.sample(list(content.questions), min(len(content.questions), 3 * max(len(outside), 1)))
-    texts = [reader.normalizer.normalize(row.text) for row in (*outside, *inside)]
+    texts = [reader.normalizer.normalize(text) for text in [row.text for row in outside] + [q.text for q in inside]]
     scopes = [row.scope for row in outside] + [Scope.IN_SCOPE] * len(inside)
     classifier = ScopeClassifier()
     classifier.fit(texts, reader.vectors([text.text for text in texts], "scope"), scopes)

@@ -13,7 +13,7 @@ import yaml
 
 from knowledge.build import read_topics
 from knowledge.contact import CONTACTS_FILE, ContactBook, read_contacts
-from knowledge.dataset import Part, read_follow_ups, read_out_of_scope, read_questions
+from knowledge.dataset import Part, read_follow_ups, read_local_questions, read_out_of_scope, read_questions
 from knowledge.errors import ContentError
 from knowledge.language.normalize import SLANG_FILE, read_slang
 from knowledge.passage import LANGUAGES, Passage, read_passage_file
@@ -21,6 +21,8 @@ from knowledge.settings import KnowledgeSettings
 
 BANNED_FILE = Path(__file__).with_name("banned.yaml")
 MIN_WORDS, MAX_WORDS = 40, 140
+#: A centre's own passage may be as short as "Visits: Sunday 9 to 12".
+MIN_LOCAL_WORDS = 10
 #: Longest sentence, in words, that a tired reader follows; and the limit of `hardness` below. Source: docs/knowledge.md.
 MAX_SENTENCE = 28
 MAX_HARDNESS = 18.0
@@ -48,7 +50,7 @@ class Finding:
 def check_content(settings: KnowledgeSettings, *, today: dt.date) -> list[Finding]:
     """Return everything that is wrong with passages, contacts, questions and lexicon; empty when all is in order."""
     findings: list[Finding] = []
-    contacts = read_contacts()
+    contacts = read_contacts(overlay=settings.overlay_contacts)
     topics = read_topics()
     passages: list[Passage] = []
     for folder, local in ((settings.passages_dir, False), (settings.overlay_dir, True)):
@@ -119,8 +121,9 @@ def _check_body(passage: Passage, language: str) -> Iterator[Finding]:
 
     body = passage.body[language]
     count = len(body.split())
-    if not (10 if passage.local else MIN_WORDS) <= count <= MAX_WORDS:
-        yield finding(f"{count} words: keep a body between {MIN_WORDS} and {MAX_WORDS}")
+    fewest = MIN_LOCAL_WORDS if passage.local else MIN_WORDS
+    if not fewest <= count <= MAX_WORDS:
+        yield finding(f"{count} words: keep a body between {fewest} and {MAX_WORDS}")
     for sentence in _SENTENCE.split(body):
         if len(sentence.split()) > MAX_SENTENCE:
             yield finding(f"a sentence of {len(sentence.split())} words ('{' '.join(sentence.split()[:6])} ...'): split it")
@@ -203,6 +206,10 @@ def _check_others(
                     yield Finding(_shown(folder), 1, f"'{question.text[:40]}' also stands in a held-out part: remove it here")
                 elif part is not Part.TRAIN:
                     held_out.add(text)
+        for question in read_local_questions(settings.overlay_questions):
+            if question.topic not in known:
+                where = _shown(settings.overlay_questions)
+                yield Finding(where, 1, f"'{question.text[:40]}' names no topic: '{question.topic}'")
     except ContentError as exc:
         yield _from_error(exc)
 

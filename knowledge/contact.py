@@ -71,8 +71,23 @@ class ContactBook:
         return [contact for contact in self if contact.review_by < today]
 
 
-def read_contacts(path: Path = CONTACTS_FILE) -> ContactBook:
-    """Read the contacts file. Raises ContentError that names the entry and the mend."""
+def read_contacts(path: Path = CONTACTS_FILE, *, overlay: Path | None = None) -> ContactBook:
+    """Read the contacts file, and a centre's own beside it where there is one.
+
+    Raises:
+        ContentError: Names the entry and the mend.
+    """
+    contacts = _read_file(path)
+    if overlay is not None and overlay.exists():
+        own = _read_file(overlay)
+        twice = sorted(contacts.keys() & own.keys())
+        if twice:
+            raise ContentError(f"{overlay}: the contact '{twice[0]}' also stands in {path.name}: give it another id")
+        contacts |= own
+    return ContactBook(contacts)
+
+
+def _read_file(path: Path) -> dict[str, Contact]:
     try:
         entries: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["contacts"]
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as exc:
@@ -102,7 +117,7 @@ def read_contacts(path: Path = CONTACTS_FILE) -> ContactBook:
         if contact.id in contacts:
             raise ContentError(f"{path.name}: the contact '{name}' stands twice: remove one")
         contacts[contact.id] = contact
-    return ContactBook(contacts)
+    return contacts
 
 
 def _date(value: Any, field: str) -> dt.date:

@@ -84,6 +84,14 @@ def read_questions(folder: Path, part: Part) -> list[Question]:
     ]
 
 
+def read_local_questions(path: Path) -> list[Question]:
+    """Read the questions that a centre's own passages answer; none where there is no file."""
+    return [
+        Question(row["text"], row["topic"], row["lang"], str(row.get("speaker", "unknown")), "local")
+        for row in read_rows(path, {"text", "topic", "lang"})
+    ]
+
+
 def read_out_of_scope(folder: Path, part: Part) -> list[OutOfScope]:
     """Read a part's utterances that no passage answers."""
     path = folder / part / "scope.jsonl"

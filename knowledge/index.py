@@ -25,7 +25,7 @@ from knowledge.scope import ScopeClassifier
 from knowledge.vector_index import VectorIndex, Vectors
 
 #: Raise when what is stored changes shape: older builds are then made again.
-FORMAT = 1
+FORMAT = 2
 _KEPT_BUILDS = 2
 
 
@@ -59,6 +59,8 @@ class KnowledgeIndex:
     gate: FollowUpGate
     #: Least probability of the likeliest topic at which its passage is shown without asking back.
     clear_threshold: float
+    #: Vectors of what the centre's own passages answer, shape (n, dimension); n is 0 without an overlay.
+    local_vectors: Vectors
 
 
 def save_index(index: KnowledgeIndex, folder: Path, fingerprint: str) -> Path:
@@ -143,4 +145,5 @@ def _without_vectors(index: KnowledgeIndex) -> KnowledgeIndex:
         index.scope,
         index.gate,
         index.clear_threshold,
+        index.local_vectors,
     )

@@ -6,7 +6,7 @@ worth stands in the ablation table of `make evaluate` (docs/retrieval.md).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,7 +59,7 @@ class TopicRanker:
 
     def evidence(self, text: NormalizedText, vector: Vectors, parts: Sequence[str] = PARTS) -> dict[str, Scores]:
         """Return each part's number for every topic, shape (topics,), higher is better."""
-        compute = {
+        compute: dict[str, Callable[[], Scores]] = {
             "neighbours": lambda: self._neighbours(vector),
             "centroids": lambda: self._centroids @ vector * 10,
             "classifier": lambda: self._classifier.scores(text) * 3,

@@ -33,6 +33,16 @@ class KnowledgeSettings(BaseSettings):
         return ROOT / "knowledge" / "passages"
 
     @property
+    def overlay_contacts(self) -> Path:
+        """File of the centre's own phone numbers; may be missing."""
+        return self.overlay_dir / "contacts.yaml"
+
+    @property
+    def overlay_questions(self) -> Path:
+        """File of questions that the centre's own passages answer; may be missing."""
+        return self.overlay_dir / "questions.jsonl"
+
+    @property
     def questions_dir(self) -> Path:
         """Folder of the sample questions, by part."""
         return ROOT / "knowledge" / "questions"

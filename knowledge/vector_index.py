@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -34,7 +35,7 @@ class VectorIndex:
         faiss.omp_set_num_threads(1)
         dimension = vectors.shape[1]
         if len(vectors) <= EXACT_LIMIT:
-            index = faiss.IndexFlatIP(dimension)
+            index: Any = faiss.IndexFlatIP(dimension)
         else:
             lists = int(4 * len(vectors) ** 0.5)
             _log.warning("%d vectors: searching an inverted file of %d lists instead of exactly", len(vectors), lists)

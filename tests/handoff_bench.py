@@ -36,6 +36,15 @@ MONDAY_NOON = datetime(2026, 3, 2, 5, 0, tzinfo=UTC)
 
 
 @dataclass
+class SteppingClock(Clock):
+    """Never says the same moment twice, like a real one."""
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(microseconds=1)
+        return self.now
+
+
+@dataclass
 class Bench:
     double: TelegramDouble
     database: Database
@@ -145,7 +154,7 @@ async def bench_on(
     worker_id: str = "local", clock: Clock | None = None, **settings: Any,
 ) -> AsyncIterator[Bench]:  # fmt: skip
     care, dialogue = fake_care(), FakeDialogue()
-    clock = clock or Clock(MONDAY_NOON)
+    clock = clock or SteppingClock(MONDAY_NOON)
     configured = load_settings(None, data_dir=data_dir, staff_chat_id=staff_id, **settings)
     desk = make_desk(configured, care, texts=load_texts(), staff_chat_id=staff_id)
     async with TelegramBotApi(double.token, api_url=double.url) as api:

@@ -59,6 +59,8 @@ def free_port() -> int:
 def running_stack() -> Iterator[Stack]:
     """Run the stack until the block ends. Models come from var/, people's data goes to a folder of its own."""
     with TelegramDouble() as double, tempfile.TemporaryDirectory() as folder:
+        for built in ("encoder", "index", "risk"):
+            (Path(folder) / built).symlink_to(ROOT / "var" / built)
         staff = double.group(STAFF, "Konselor")
         counselor = staff.member(9001, "Bu Rina")
         rasa_port, actions_port = free_port(), free_port()
@@ -66,7 +68,7 @@ def running_stack() -> Iterator[Stack]:
             "PENDAMPING_TELEGRAM_TOKEN": double.token,
             "PENDAMPING_TELEGRAM_API_URL": double.url,
             "PENDAMPING_STAFF_CHAT_ID": str(STAFF),
-            "PENDAMPING_DATABASE_URL": f"sqlite+aiosqlite:///{folder}/stack.db",
+            "PENDAMPING_DATA_DIR": folder,
             "PENDAMPING_ENCRYPTION_KEY": Fernet.generate_key().decode(),
             "PENDAMPING_RASA_PORT": str(rasa_port),
             "PENDAMPING_ACTIONS_PORT": str(actions_port),

@@ -31,11 +31,15 @@ def main() -> None:
     sys.path[0] = str(options.root)
     files = [file.resolve() for file in options.files]
     os.chdir(options.root)
-    print(json.dumps(asyncio.run(measure(options.model.resolve(), files))))
+    sys.stdout.write(json.dumps(asyncio.run(measure(options.model.resolve(), files))) + "\n")
 
 
 async def measure(model: Path, files: list[Path]) -> dict[str, Any]:
     """Return accuracy over all files, by intent, with the confusions, and milliseconds an utterance."""
+    from bot.rasa_components.quick_load import prepare
+
+    prepare()
+
     import rasa.utils.tensorflow.environment
     from rasa.core.agent import load_agent
     from rasa.utils.log_utils import configure_structlog
@@ -83,14 +87,12 @@ def read_cases(file: Path) -> list[tuple[str, str, set[tuple[str, str]]]]:
         return [(json.loads(line)["text"], "ask_topic", set()) for line in lines if line.strip()]
     from rasa.shared.nlu.training_data.loading import load_data
 
-    return [
-        (
-            example.get("text"),
-            example.get("intent"),
-            {(item["entity"], example.get("text")[item["start"] : item["end"]].lower()) for item in example.get("entities", [])},
-        )
-        for example in load_data(str(file)).intent_examples
-    ]
+    cases = []
+    for example in load_data(str(file)).intent_examples:
+        text = example.get("text")
+        marked = {(e["entity"], text[e["start"] : e["end"]].lower()) for e in example.get("entities", [])}
+        cases.append((text, example.get("intent"), marked))
+    return cases
 
 
 if __name__ == "__main__":

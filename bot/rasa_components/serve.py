@@ -30,6 +30,10 @@ def main() -> None:
 
 def serve(model: Path, port: int) -> None:
     """Load the model and answer until stopped."""
+    from bot.rasa_components.quick_load import prepare
+
+    prepare()
+
     import rasa.core.run
     import rasa.telemetry
     import rasa.utils.tensorflow.environment

@@ -74,7 +74,8 @@ class Lexicon:
         before = " ".join(re.split(r"[.!?;]", text[: hit.start()])[-1].split()[-_BEFORE:])
         after = " ".join(re.split(r"[.!?;]", text[hit.end() :])[0].split()[:_AFTER])
         negation = self._scope["negation"]
-        if negation.search(" ".join(before.split()[-3:])) or negation.search(" ".join(hit.group().split()[:-1])):
+        # Words inside the match are the pattern's own: "tidak mau hidup lagi" is no denial.
+        if negation.search(" ".join(before.split()[-3:])):
             return "negation"
         for kind in ("information", "quote"):
             if self._scope[kind].search(f"{before} {hit.group()}") or (

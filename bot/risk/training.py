@@ -65,7 +65,7 @@ def choose_thresholds(danger: np.ndarray[tuple[int], np.dtype[np.float64]], tune
 
 
 def _quantile(values: np.ndarray[tuple[int], np.dtype[np.float64]], share_above: float) -> float:
-    return float(np.quantile(values, 1 - share_above)) + 1e-6 if len(values) else 0.5
+    return float(np.quantile(values, 1 - share_above)) + 1e-6 if len(values) else 0.0
 
 
 def _read(

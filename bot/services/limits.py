@@ -55,7 +55,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         # A bucket as large as the rate would let twice the rate through within one second.
-        capacity = max(PRIORITY_RESERVE + 1, self.rate_per_s / 3)
+        capacity = max(PRIORITY_RESERVE + 1, self.rate_per_s / 4)
         self._overall = Bucket(self.rate_per_s - capacity / 2, capacity, capacity, 0.0)
 
     def wait_s(self, chat: str, *, is_group: bool, priority: bool, now: float) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import TracebackType
@@ -40,6 +41,9 @@ POLL_S = 25
 ALLOWED_UPDATES = ["message", "edited_message", "channel_post", "callback_query", "my_chat_member"]
 
 
+_TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]+")
+
+
 class TelegramBotApi:
     """One bot account. Use as an async context manager.
 
@@ -49,6 +53,8 @@ class TelegramBotApi:
 
     def __init__(self, token: str, *, api_url: str = "https://api.telegram.org") -> None:
         self.api_url = api_url
+        if not _TOKEN.fullmatch(token):
+            raise ConfigError("PENDAMPING_TELEGRAM_TOKEN is no bot token (123456:letters); copy it from @BotFather.")
         try:
             self._bot = _PostingBot(
                 token,

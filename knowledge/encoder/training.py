@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from datasets import Dataset
@@ -57,14 +58,14 @@ class Recipe:
 class LabelLoss(nn.Module):
     """Cross-entropy of label sets against the sentence embedding, in the form that sentence-transformers expects."""
 
-    def __init__(self, model: SentenceTransformer, task: Task, dimension: int) -> None:
+    def __init__(self, model: SentenceTransformer, task: Task) -> None:
         super().__init__()
         self.model = model
         self.task_weight = task.weight
         self.head: nn.Module = (
             _CosineHead(_class_means(model, task))
             if task.cosine
-            else nn.Sequential(nn.Dropout(0.1), _Scaled(dimension, len(task.classes)))
+            else nn.Sequential(nn.Dropout(0.1), _Scaled(model.get_embedding_dimension() or 0, len(task.classes)))
         )
         self.multi_label = any(len(labels) != 1 for labels in task.labels)
 
@@ -132,9 +133,8 @@ def train_encoder(
     model = load_sentence_transformer(checkpoint, max_tokens=recipe.max_tokens)
     for name, parameter in model.named_parameters():
         parameter.requires_grad = "word_embeddings" not in name
-    dimension = model.get_embedding_dimension()
     datasets = {name: _dataset(task) for name, task in tasks.items()}
-    losses = {name: LabelLoss(model, task, dimension) for name, task in tasks.items()}
+    losses: dict[str, nn.Module] = {name: LabelLoss(model, task) for name, task in tasks.items()}
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(output),
         num_train_epochs=recipe.epochs,
@@ -170,7 +170,7 @@ class _SimilarLengthSampler(DefaultBatchSampler):
 
     def __iter__(self) -> Iterator[list[int]]:
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
-        lengths = [len(text) for text in self.sampler["text"]]
+        lengths = [len(text) for text in self._texts()]
         order = torch.randperm(len(lengths), generator=generator).tolist()
         size = self.batch_size * self.pool
         batches = []
@@ -181,7 +181,11 @@ class _SimilarLengthSampler(DefaultBatchSampler):
             yield batches[index]
 
     def __len__(self) -> int:
-        return -(-len(self.sampler) // self.batch_size)
+        return -(-len(self._texts()) // self.batch_size)
+
+    def _texts(self) -> list[str]:
+        dataset: Any = self.sampler  # sentence-transformers hands the dataset itself to the sampler
+        return list(dataset["text"])
 
 
 def _dataset(task: Task) -> Dataset:

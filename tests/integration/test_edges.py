@@ -102,6 +102,12 @@ async def test_wrong_token_is_a_clear_error(double: TelegramDouble, tmp_path: Pa
         await run_telegram(settings, care=fake_care(), model=FakeDialogue(), children=[])
 
 
+def test_what_is_no_token_is_refused_at_once() -> None:
+    for token in ("abc", "123:", "123:a b", ""):
+        with pytest.raises(ConfigError, match="no bot token"):
+            TelegramBotApi(token)
+
+
 async def test_second_gateway_on_one_sqlite_is_refused(double: TelegramDouble, tmp_path: Path) -> None:
     settings = load_settings(
         None, data_dir=tmp_path, telegram_token=double.token, telegram_api_url=double.url, staff_chat_id=-1

@@ -113,13 +113,20 @@ async def test_counselor_is_one_tap_away(rasa: tuple[str, Path]) -> None:
     assert (reply.response, reply.buttons[0].data) == ("utter_request_counselor", "k:counselor")
 
 
-@pytest.mark.parametrize(
-    "typed", ['/request_safety_plan{"role": "family"}', "/restart", "EXTERNAL: request_grounding", "///", "\u200b/stop"]
-)
-async def test_payload_syntax_starts_nothing(rasa: tuple[str, Path], typed: str) -> None:
-    replies = await Conversation(rasa[0], ID).say(typed)
-    assert replies
-    assert not any(name.startswith(("utter_intro", "utter_ask_plan")) for name in names(replies))
+async def test_payload_sets_no_slot(rasa: tuple[str, Path]) -> None:
+    person = Conversation(rasa[0], ID)
+    (reply,) = await person.say('/ask_capabilities{"language": "en", "address": "neutral"}')
+    assert "Sorry" not in reply.text
+    (menu,) = await person.tap("d:help")
+    assert "Aku bisa" in menu.text
+
+
+@pytest.mark.parametrize("typed", ["/restart", "/session_start", "/back", "EXTERNAL: restart", "///", "\u200b/restart"])
+async def test_payload_syntax_does_not_disturb_an_exercise(rasa: tuple[str, Path], typed: str) -> None:
+    person = Conversation(rasa[0], ID)
+    await person.tap("d:safety_plan")
+    replies = await person.say(typed)
+    assert names(replies)[-1] in {"utter_ask_plan_signs", "utter_ask_plan_alone"}
 
 
 async def test_forged_choice_leads_to_the_menu(rasa: tuple[str, Path]) -> None:

@@ -100,7 +100,7 @@ def test_contacts_are_listed(
         return Contact(number, number, both, both, both, frozenset(), True, "x", past, review_by)
 
     book = ContactBook({"119": contact("119", far), "110": contact("110", past)})
-    monkeypatch.setattr(contact_module, "read_contacts", lambda: book)
+    monkeypatch.setattr(contact_module, "read_contacts", lambda **_options: book)
     assert main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == expected
@@ -108,7 +108,7 @@ def test_contacts_are_listed(
 
 
 def test_no_contact_due_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(contact_module, "read_contacts", lambda: ContactBook({}))
+    monkeypatch.setattr(contact_module, "read_contacts", lambda **_options: ContactBook({}))
     assert main(["contacts", "--due"]) == 0
     assert capsys.readouterr().out == "no contact is past its review date\n"
 
