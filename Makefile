@@ -22,7 +22,7 @@ chat: setup ## Start the whole stack with a terminal chat
 test: setup-dev ## Run every check and every test
 	@$(APP) -m ruff check .
 	@$(APP) -m mypy
-	@$(APP) -m importlinter.cli
+	@.venv/bin/lint-imports
 	@$(APP) -m knowledge check
 	@$(APP) -m pytest
 
