@@ -85,7 +85,8 @@ class ValidateExercise(CareAction):
         verdict, answer = judge(listen(tracker), self._steps[step], self._wording)
         if verdict is Verdict.STOP:
             dispatcher.utter_message(response="utter_stopped")
-            return [SlotSet(REQUESTED_SLOT, None), ActiveLoop(None)]
+            # Without the step's slot among the events Rasa would think that nothing was understood, and ask the rules.
+            return [SlotSet(step, None), SlotSet(REQUESTED_SLOT, None), ActiveLoop(None)]
         if verdict is Verdict.UNFIT:
             number = self._steps[step] == "number"
             dispatcher.utter_message(response=f"utter_invalid_{step}" if number else "utter_step_again")

@@ -123,10 +123,10 @@ async def open_configured_database(settings: Settings) -> Database:
     )
 
 
-def _load_care(texts: Texts, data_dir: Path) -> Care:
+def _load_care(texts: Texts, data_dir: Path, counselors: bool) -> Care:
     from bot.care import load_care  # takes seconds to import; commands and tests that bring their own care skip it
 
-    return load_care(texts, data_dir)
+    return load_care(texts, data_dir, counselors=counselors)
 
 
 def worker_name(settings: Settings, database: Database) -> str:
@@ -185,7 +185,7 @@ async def run_telegram(
     texts = load_texts()
     database = await open_configured_database(settings)
     if care is None:
-        care = await asyncio.to_thread(_load_care, texts, settings.data_dir)
+        care = await asyncio.to_thread(_load_care, texts, settings.data_dir, settings.staff_chat_id is not None)
     worker_id = worker_name(settings, database)
     ready = asyncio.Event()
     supervisor = Supervisor(dialogue_children(settings) if children is None else children, say=say_on_stderr)
@@ -286,7 +286,7 @@ async def open_terminal(
     """Run the whole stack with the terminal in Telegram's place, on a database of its own that is deleted after."""
     texts = load_texts()
     if care is None:
-        care = await asyncio.to_thread(_load_care, texts, settings.data_dir)
+        care = await asyncio.to_thread(_load_care, texts, settings.data_dir, True)
     ready = asyncio.Event()
     supervisor = Supervisor(dialogue_children(settings) if children is None else children, say=say_on_stderr)
     with tempfile.TemporaryDirectory(prefix="pendamping-") as folder:

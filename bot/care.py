@@ -29,12 +29,13 @@ class ReviewedWords:
 
     _SHOWN = ("emergency", "ambulance", "police", "healing119", "sapa", "bnn")
 
-    def __init__(self, texts: Texts) -> None:
+    def __init__(self, texts: Texts, *, counselors: bool) -> None:
         self._texts = texts
+        self._counselors = counselors
 
     def crisis_reply(self, assessment: Assessment, language: Language, role: Role | None) -> str:
         known = RiskAssessment(RiskLevel(assessment.level), assessment.categories)
-        return crisis_reply(known, language, role)
+        return crisis_reply(known, language, role, called=self._counselors)
 
     def safety_question(self, language: Language, role: Role | None) -> str:
         return safety_question(language, role)
@@ -59,9 +60,13 @@ def make_screen(data_dir: Path) -> Screen:
     )
 
 
-def load_care(texts: Texts, data_dir: Path) -> Care:
-    """Load the risk screen, the crisis words and the language detector (seconds; call it in a thread)."""
-    return Care(make_screen(data_dir), ReviewedWords(texts), make_language_detector())
+def load_care(texts: Texts, data_dir: Path, *, counselors: bool = True) -> Care:
+    """Load the risk screen, the crisis words and the language detector (seconds; call it in a thread).
+
+    Args:
+        counselors: Whether there is a counselors' chat; without one no reply says that somebody was called.
+    """
+    return Care(make_screen(data_dir), ReviewedWords(texts, counselors=counselors), make_language_detector())
 
 
 def make_language_detector() -> Callable[[str], Language | None]:

@@ -252,6 +252,10 @@ class Escalations(Protocol):
         """Pass on what the person sent (text, attachment, edit, unknown command, `h:` button)."""
         ...
 
+    async def dealt_with_until(self, db: AsyncSession, person: Person) -> datetime | None:
+        """Return until when a counselor has dealt with what the person wrote: it raises no later utterance."""
+        ...
+
     async def is_staff_update(self, db: AsyncSession, update: Incoming) -> bool:
         """Return True for updates of the counselors' chat, and for a counselor's private registration command."""
         ...

@@ -34,6 +34,8 @@ MAX_CHARACTERS = 1_200
 LOCAL_SIMILARITY = 0.7
 _RANKED = 10
 _OPTIONS = 3
+#: A topic's first passage is its general answer, and the one to show where the question fits several alike.
+_GENERAL = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +115,14 @@ class Responder:
         scope = self._index.scope.judge(last, vector, float(alone.max())).scope
         if scope is Scope.UNANSWERABLE and self._centre_answers(vector):
             scope = Scope.IN_SCOPE
-        probabilities, share = self._with_context(cut, last, alone, topic)
+        probabilities, share, together = self._with_context(cut, last, alone, topic)
         topics = self._top(probabilities)
         if scope is Scope.HARMFUL or (scope is not Scope.IN_SCOPE and share < 0.5):
             return self._refuse(scope.value, topics, language)
         if topics[0].score < self._index.clear_threshold:
             return self._ask_back(topics, language)
+        if together is not None and share >= 0.5:
+            last, vector = together, self._encoder.encode([together.text])[0]
         return self._show(self._choose_passage(topics[0].id, last, vector, speaker, language), topics, language)
 
     def open_topic(self, topic_id: str, *, speaker: str | None = None, language: str = "id") -> Answer:
@@ -139,11 +143,11 @@ class Responder:
 
     def _with_context(
         self, turns: Sequence[str], last: NormalizedText, alone: npt.NDArray[np.float32], topic: str | None
-    ) -> tuple[npt.NDArray[np.float32], float]:
-        """Mix in the reading with the turn before; returns the probabilities and that reading's share."""
+    ) -> tuple[npt.NDArray[np.float32], float, NormalizedText | None]:
+        """Mix in the reading with the turn before; returns the probabilities, that reading's share, and its text."""
         earlier = [turn for turn in turns[:-1] if turn.strip()]
         if not earlier or not last.words:
-            return alone, 0.0
+            return alone, 0.0, None
         previous = earlier[-1] if len(earlier[-1].split()) > 4 else " ".join(earlier[-2:])
         together = self._exchange_substance(previous, last) or contextual(self._normalizer, (previous, turns[-1]))
         joined = self._rank(together, self._encoder.encode([together.text])[0])
@@ -153,7 +157,7 @@ class Responder:
             joined /= joined.sum()
         features = FollowUpGate.features(last.text, float(alone.max()), float(joined.max()))
         share = self._index.gate.share(features)
-        return (1 - share) * alone + share * joined, share
+        return (1 - share) * alone + share * joined, share, together
 
     def _exchange_substance(self, previous: str, last: NormalizedText) -> NormalizedText | None:
         """Ask the question before about another substance: "sakau sabu berapa lama?", "kalau ganja?"."""
@@ -179,11 +183,14 @@ class Responder:
         words = search.words.scores(text)[rows]
         words = words / max(float(words.max()), 1e-6)
         scores = search.titles[rows] @ vector + search.bodies[rows] @ vector + 0.3 * words
+        general = search.keys[rows[0]][0]
         best: tuple[float, Passage] | None = None
         for row, score in zip(rows, scores, strict=True):
             position, row_language = search.keys[row]
             passage = self._index.passages[position]
             value = float(score) + self._preference(passage, speaker) + (0.05 if row_language == language else 0.0)
+            if position == general:
+                value += _GENERAL
             if best is None or value > best[0]:
                 best = (value, passage)
         assert best is not None

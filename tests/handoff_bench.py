@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import select
 
 from bot.bootstrap import make_desk
+from bot.care import load_care
 from bot.services.engine import Engine
 from bot.services.escalation import CaseDesk
 from bot.services.roster import create_code
@@ -31,6 +32,7 @@ from tests.doubles import Clock, FakeDialogue, fake_care
 from tests.telegram_double import Chat, Member, TelegramDouble
 
 STAFF = -1001000
+ROOT = Path(__file__).resolve().parent.parent
 MONDAY_NOON = datetime(2026, 3, 2, 5, 0, tzinfo=UTC)
 """Monday 12.00 WIB."""
 
@@ -151,9 +153,9 @@ class Bench:
 @asynccontextmanager
 async def bench_on(
     double: TelegramDouble, database: Database, data_dir: Path, *, forum: bool = False, staff_id: int | None = STAFF,
-    worker_id: str = "local", clock: Clock | None = None, **settings: Any,
+    worker_id: str = "local", clock: Clock | None = None, real_care: bool = False, **settings: Any,
 ) -> AsyncIterator[Bench]:  # fmt: skip
-    care, dialogue = fake_care(), FakeDialogue()
+    care, dialogue = load_care(load_texts(), ROOT / "var") if real_care else fake_care(), FakeDialogue()
     clock = clock or SteppingClock(MONDAY_NOON)
     configured = load_settings(None, data_dir=data_dir, staff_chat_id=staff_id, **settings)
     desk = make_desk(configured, care, texts=load_texts(), staff_chat_id=staff_id)

@@ -42,13 +42,16 @@ class Thresholds:
         page: Page counselors.
         ask: Put the safety question.
         emergency: Call a danger an emergency, on the emergency probability.
-        long_text: Added to both for windows of long texts, where many chances to err add up.
+        long_text: Share of the way to certainty by which both rise for windows of long texts, where many chances to
+            err add up.
+        guess: The same for short utterances read as one.
     """
 
     page: float
     ask: float
     emergency: float = 0.4
     long_text: float = 0.1
+    guess: float = 0.5
 
 
 class RiskScreen:
@@ -123,17 +126,21 @@ class RiskScreen:
         assessment = self._assess(normalized)
         fragments = self._join_fragments(normalized, history)
         if fragments is not None:
-            assessment = max(assessment, self._assess(self._normalizer.normalize(fragments)), key=_severity)
+            joined = self._assess(self._normalizer.normalize(fragments), is_guess=True)
+            assessment = max(assessment, joined, key=_severity)
         return self._with_history(assessment, history)
 
-    def _assess(self, text: NormalizedText) -> RiskAssessment:
+    def _assess(self, text: NormalizedText, *, is_guess: bool = False) -> RiskAssessment:
+        """Assess one text; `is_guess` when it was put together here and may not be what the person meant."""
         if not text.words:
             return RiskAssessment(RiskLevel.NONE)
         matches = [match for lexicon in self._lexicons for match in lexicon.find(text.text)]
         by_rule = self._by_lexicon(matches)
         if self._model is None or self._encoder is None:
             return by_rule
-        by_model = max((self._by_model(part, is_part) for part, is_part in _windows(text)), key=_severity)
+        margin = self._thresholds.guess if is_guess else 0.0
+        parts = [self._by_model(part, max(margin, own)) for part, own in _windows(text, self._thresholds.long_text)]
+        by_model = max(parts, key=_severity)
         return _combine(by_rule, by_model)
 
     def _by_lexicon(self, matches: Sequence[Match]) -> RiskAssessment:
@@ -156,16 +163,17 @@ class RiskScreen:
             return RiskAssessment(RiskLevel.SUPPORT, _categories(raised), False, evidence)
         return RiskAssessment(RiskLevel.NONE)
 
-    def _by_model(self, text: NormalizedText, is_part: bool) -> RiskAssessment:
+    def _by_model(self, text: NormalizedText, margin: float) -> RiskAssessment:
         assert self._model is not None and self._encoder is not None
         prediction = self._model.predict(text, self._encoder.encode([text.text])[0])
-        margin = self._thresholds.long_text if is_part else 0.0
         evidence = (Evidence(_shorten(text.original or text.text), f"model: {prediction.danger:.2f}"),)
         if prediction.danger >= self._thresholds.page + margin * (1 - self._thresholds.page):
             emergency = prediction.emergency >= self._thresholds.emergency
             level = RiskLevel.EMERGENCY if emergency else RiskLevel.URGENT
             return RiskAssessment(level, _predicted(prediction), False, evidence, None, prediction.danger)
-        ask = prediction.danger >= self._thresholds.ask + margin * (1 - self._thresholds.ask)
+        # A guess may page only when it is nearly certain, but it costs little to ask.
+        asking = min(margin, self._thresholds.long_text)
+        ask = prediction.danger >= self._thresholds.ask + asking * (1 - self._thresholds.ask)
         if ask or prediction.support >= 0.5:
             return RiskAssessment(
                 RiskLevel.SUPPORT, _predicted(prediction), ask, evidence if ask else (), None, prediction.danger
@@ -212,11 +220,14 @@ def _combine(by_rule: RiskAssessment, by_model: RiskAssessment) -> RiskAssessmen
     )
 
 
-def _windows(text: NormalizedText) -> list[tuple[NormalizedText, bool]]:
-    """Return the text, or for a long one overlapping parts of it: one clause in a long story may matter."""
+def _windows(text: NormalizedText, margin: float) -> list[tuple[NormalizedText, float]]:
+    """Return the text, or for a long one overlapping parts of it, each with the margin to add to the thresholds.
+
+    One clause in a long story may matter.
+    """
     words = text.text.split()
     if len(words) <= _WINDOW_WORDS + _WINDOW_STEP // 2:
-        return [(text, False)]
+        return [(text, 0.0)]
     starts = list(range(0, max(len(words) - _WINDOW_WORDS // 2, 1), _WINDOW_STEP))
     if len(starts) > _MAX_WINDOWS:
         step = len(starts) / _MAX_WINDOWS
@@ -228,7 +239,7 @@ def _windows(text: NormalizedText) -> list[tuple[NormalizedText, bool]]:
         piece_words = tuple(re.findall(r"[^\W_]+", piece))
         stem_of = dict(zip(text.words, text.stems, strict=False))
         stems = tuple(stem_of.get(word, word) for word in piece_words)
-        parts.append((NormalizedText(piece, piece, piece_words, stems), True))
+        parts.append((NormalizedText(piece, piece, piece_words, stems), margin))
     return parts
 
 

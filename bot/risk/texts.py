@@ -27,13 +27,13 @@ def _texts() -> dict[str, Any]:
     return texts
 
 
-def crisis_reply(assessment: RiskAssessment, language: str, role: str | None) -> str:
-    """Return what to do now, at least two numbers, and that a counselor was called; at most 500 characters."""
+def crisis_reply(assessment: RiskAssessment, language: str, role: str | None, *, called: bool = True) -> str:
+    """Return what to do now and at least two numbers, at most 500 characters; and that a counselor was called, if so."""
     texts = _texts()
     found = [category.value for category in Category if category.value in assessment.categories]
     about = "other" if role == "family" else "self"
     text: str = texts["crisis"][(found or [Category.DISTRESS.value])[0]][language][about]
-    return f"{text} {texts['called'][language]}"
+    return f"{text} {texts['called'][language]}" if called else text
 
 
 def safety_question(language: str, role: str | None = None) -> str:

@@ -79,7 +79,7 @@ def _read(
 def _fingerprint(data_dir: Path, encoder_id: str) -> str:
     digest = hashlib.sha256(encoder_id.encode())
     language = Path(__file__).resolve().parents[2] / "knowledge" / "language"
-    files = [*data_dir.rglob("*.jsonl"), *Path(__file__).parent.glob("*.py"), *language.glob("*.[tp]*")]
+    files = [*data_dir.rglob("*.jsonl"), *(Path(__file__).with_name(name) for name in ("model.py", "training.py")), *language.glob("*.[tp]*")]
     for path in sorted(path for path in files if path.is_file()):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

@@ -38,6 +38,9 @@ RETRY_AFTER_S = (4.0, 12.0)
 
 FORGET_RETRY_S = 60.0
 MODEL_TIMEOUT_S = 20.0
+CALL_COUNSELOR = "utter_request_counselor"
+"""The dialogue model's response to somebody who asks for a human."""
+
 RECENT_UTTERANCES = 4
 
 
@@ -177,6 +180,10 @@ class DialogueTurn:
             await asyncio.sleep(4.5)  # Telegram shows it for five seconds
 
     async def _reply(self, turn: Turn, replies: Sequence[Reply], asked: _Asked) -> None:
+        if any(reply.response == CALL_COUNSELOR for reply in replies):
+            # Who asks for a person in so many words need not tap a button as well.
+            await self._desk.escalations.request_human(turn.db, turn.person, turn.now)
+            return
         spoken = [reply for reply in replies if reply.text.strip()] or [Reply(turn.text("no_reply"), unanswered=True)]
         supportive = asked.level >= SUPPORT
         if supportive and all(reply.unanswered or "fallback" in reply.response for reply in spoken):

@@ -129,6 +129,9 @@ class CaseDesk:
             for row in await cases.all_of(db, person.id)
         ]
 
+    async def dealt_with_until(self, db: AsyncSession, person: Person) -> datetime | None:
+        return await cases.dealt_with_until(db, person.id)
+
     # -- from the counselors -----------------------------------------------------------------------
 
     async def is_staff_update(self, db: AsyncSession, update: Incoming) -> bool:
@@ -206,9 +209,8 @@ class CaseDesk:
 
     async def _purge(self, db: AsyncSession, now: datetime) -> None:
         today = now.date().isoformat()
-        if await kv.get_value(db, PURGED) == today:
+        if await kv.claim_value(db, PURGED, today, now) is False:
             return
-        await kv.set_value(db, PURGED, today, now)
         rows = await cases.purge(db, now - timedelta(days=self.office.retention_days))
         if rows:
             log.info("retention.cases_purged", rows=rows)

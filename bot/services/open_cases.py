@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import select
@@ -27,6 +27,8 @@ from bot.store.utterances import last_said
 log = structlog.get_logger()
 
 HISTORY_LENGTH = 4
+SAME_ALARM_SPAN = timedelta(minutes=10)
+"""Within this time more of the same danger is marked in the conversation; later it calls by name again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ async def _merge(db: AsyncSession, office: Office, row: Case, person: Person, ca
     if not risk:
         await _ask_again(db, office, row, person, now, ended=ended)
         return
+    lately = row.raised_at is not None and now - row.raised_at < SAME_ALARM_SPAN
     row.raised_at = now
     await _fill_card(db, row, person, cause)
     event = await cases.add_event(db, row.id, "raised", now, detail=cause.words)
@@ -120,6 +123,9 @@ async def _merge(db: AsyncSession, office: Office, row: Case, person: Person, ca
     # Every risky utterance is shown at once, in the topic as well as where everybody looks while nobody has the case.
     if raised.page_now:
         await page_first(db, office, row, now, key=key, note=note)
+    elif lately and not raised.higher:
+        quiet = office.staff.say("from_person_risky", pseudonym=row.pseudonym, text=cut_middle(cause.words, 3000))
+        await office.post(db, row, quiet, dedup=key, now=now, lane=Lane.PRIORITY, kind="in")
     else:
         taken = CaseState(row.state) in TAKEN
         names = []

@@ -48,7 +48,7 @@ async def pass_on(db: AsyncSession, office: Office, row: Case, person: Person, u
         await _post_from_person(db, office, row, update, now)
     if facts.state in case.TAKEN:
         cases.store_facts(row, case.person_spoke(facts, now))
-    elif row.raised_at != now:
+    elif not await outbox.is_queued(db, f"u{update.update_id}:0"):  # the bot has not just said a crisis reply
         await _hold(db, office, row, person, now)
 
 

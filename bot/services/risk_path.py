@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.ports import Assessment, Button, EvidenceLike, Lane, Language, Role
+from bot.ports import Assessment, Button, EvidenceLike, Lane, Language, Role, UpdateKind
 from bot.services.cleaning import cut_middle, text_for_screen
 from bot.services.outgoing import say
 from bot.services.turn import Desk, Turn, language_of
@@ -32,6 +32,8 @@ SUPPORT, URGENT, EMERGENCY = 1, 2, 3
 HISTORY_LENGTH = 6
 HISTORY_SPAN = timedelta(hours=12)
 """What the screen sees of the conversation: a plan is often spread over several short utterances."""
+
+SAME_WORDS_SPAN = timedelta(minutes=10)
 
 ASK_AGAIN_SPAN = timedelta(hours=24)
 """A second worrying utterance within this time is not asked about again, it is escalated."""
@@ -92,6 +94,9 @@ async def screen_utterance(turn: Turn, text: str, *, keep: bool) -> tuple[Assess
     """
     person = turn.person
     since = turn.now - HISTORY_SPAN
+    dealt_with = await turn.desk.escalations.dealt_with_until(turn.db, person)
+    if dealt_with is not None:
+        since = max(since, dealt_with)  # a "thank you" after the counselor's goodbye is no new alarm
     history = await last_said(turn.db, person.id, limit=HISTORY_LENGTH, direction="in", since=since)
     try:
         assessment = turn.desk.screen.screen(
@@ -115,11 +120,16 @@ async def screen_utterance(turn: Turn, text: str, *, keep: bool) -> tuple[Assess
 
 
 async def escalate(turn: Turn, assessment: Assessment, text: str) -> None:
-    """Say the crisis reply and call the counselors, in one transaction."""
+    """Say the crisis reply and call the counselors, in one transaction.
+
+    The very same words are not said again within ten minutes while humans do the talking: the screen reads the
+    conversation, so in a crisis nearly every utterance is risky, and a person in danger must not read a wall of copies.
+    """
     turn.person.safety_open = False
     words = turn.desk.words.crisis_reply(assessment, turn.language, turn.role)
     buttons = [turn.counselor_button(), turn.button("grounding", "k:grounding")]
-    await turn.say(words, buttons=buttons, lane=Lane.PRIORITY)
+    if not await _said_lately(turn, words):
+        await turn.say(words, buttons=buttons, lane=Lane.PRIORITY)
     await call_counselors(turn.db, turn.desk, turn.person, assessment, text, turn.now)
     log.info(
         "risk.raised",
@@ -127,6 +137,14 @@ async def escalate(turn: Turn, assessment: Assessment, text: str) -> None:
         risk_level=int(assessment.level),
         categories=list(assessment.categories),
     )
+
+
+async def _said_lately(turn: Turn, words: str) -> bool:
+    if turn.update.kind is UpdateKind.BUTTON or not await turn.desk.escalations.open_handoff(turn.db, turn.person):
+        return False
+    since = turn.now - SAME_WORDS_SPAN
+    said = await last_said(turn.db, turn.person.id, limit=20, direction="out", since=since)
+    return any(item.text == words for item in said)
 
 
 async def call_counselors(

@@ -95,12 +95,10 @@ async def send_weekly(db: AsyncSession, office: Office, now: datetime) -> None:
     """Send last week's summary once, from Monday 08.00 on: to supervisors who can be written to, else to the group."""
     local = now.astimezone(office.zone)
     week = f"{local.isocalendar().year}-W{local.isocalendar().week:02d}"
-    known = await kv.get_value(db, WEEKLY)
-    if known == week or (local.weekday() == 0 and local.time() < SUMMARY_TIME):
+    if local.weekday() == 0 and local.time() < SUMMARY_TIME:
         return
-    await kv.set_value(db, WEEKLY, week, now)
-    if known is None:
-        return  # the first start of all: there is no week to sum up yet
+    if not await kv.claim_value(db, WEEKLY, week, now):
+        return  # sent already, or the first start of all: there is no week to sum up yet
     report = await period_figures(db, office, now)
     group = await office.staff_chat(db)
     chats = [

@@ -134,6 +134,16 @@ async def all_of(db: AsyncSession, person_id: uuid.UUID) -> list[Case]:
     return list((await db.execute(select(Case).where(Case.person_id == person_id).order_by(Case.id))).scalars())
 
 
+async def dealt_with_until(db: AsyncSession, person_id: uuid.UUID) -> datetime | None:
+    """Return when a counselor last closed a case of this person. What the person ended themselves does not count."""
+    statement = select(func.max(Case.closed_at)).where(
+        Case.person_id == person_id,
+        Case.state == CaseState.CLOSED.value,
+        Case.outcome != Outcome.PERSON_ENDED.value,
+    )
+    return (await db.execute(statement)).scalar()
+
+
 async def waiting(db: AsyncSession) -> list[Waiting]:
     """Return the queue, unsorted."""
     statement = select(Case.id, Case.level, Case.asked_at).where(Case.state == CaseState.OPEN.value)

@@ -28,6 +28,23 @@ async def set_value(db: AsyncSession, key: str, value: str, now: datetime) -> No
         row.value, row.updated_at = value, now
 
 
+async def claim_value(db: AsyncSession, key: str, value: str, now: datetime) -> bool | None:
+    """Store a value that stands for something done once, such as this week's summary.
+
+    Returns:
+        True for the one who changed it, False where it was the same already, None for the first value of all. Of two
+        gateways at the same moment only one changes it.
+    """
+    if await get_value(db, key) == value:
+        return False  # nearly always: spares the ticker two writes a second
+    if await insert_once(db, KeyValue, {"key": key, "value": value, "updated_at": now}, unique=["key"]):
+        return None
+    result = await db.execute(
+        update(KeyValue).where(KeyValue.key == key, KeyValue.value != value).values(value=value, updated_at=now)
+    )
+    return changed_rows(result) == 1
+
+
 async def staff_chat_id(db: AsyncSession, configured: int | None) -> int | None:
     """Return the counselors' chat: the configured one, or its new id after it became a supergroup."""
     moved = await get_value(db, f"{STAFF_CHAT}:{configured}")

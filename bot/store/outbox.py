@@ -299,6 +299,11 @@ async def next_due(db: AsyncSession, now: datetime) -> datetime | None:
     return (await db.execute(statement)).scalar()
 
 
+async def is_queued(db: AsyncSession, dedup_key: str) -> bool:
+    """Return whether a call with this key was stored, whatever became of it."""
+    return (await db.execute(select(OutboxRow.id).where(OutboxRow.dedup_key == dedup_key))).first() is not None
+
+
 async def count_pending(db: AsyncSession, chat_id: int | None = None) -> int:
     """Return how many rows wait or are being sent, in one chat or in all."""
     statement = select(func.count()).where(OutboxRow.state.in_([OutboxState.PENDING.value, OutboxState.SENDING.value]))

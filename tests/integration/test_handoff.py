@@ -10,7 +10,7 @@ import pytest
 
 from bot.store.database import Database
 from tests.handoff_bench import STAFF, Bench, bench_on
-from tests.telegram_double import TelegramDouble
+from tests.telegram_double import Member, TelegramDouble
 
 
 @pytest.fixture
@@ -53,8 +53,20 @@ async def test_second_risk_is_merged_and_shown(bench: Bench) -> None:
     await bench.says(siti, "L2 satu")
     await bench.says(siti, "L2 dua")
     assert len(await bench.cases()) == 1
-    assert "Pesan berisiko baru" in bench.staff.last().text
+    assert bench.staff.last().text.endswith(": L2 dua")
+    assert bench.staff.last().text.startswith("⚠️")
     assert bench.said(bench.staff).count("L2 dua") == 1
+
+
+async def test_crisis_reply_is_not_repeated_word_for_word_while_humans_talk(bench: Bench) -> None:
+    siti = await bench.person(111)
+    for number in range(4):
+        await bench.says(siti, f"L3 {number}")
+    assert bench.said(siti).count("CRISIS 3") == 1
+    assert "Sambil menunggu" in bench.said(siti)
+    bench.clock.forward(11 * 60)
+    await bench.says(siti, "L3 lagi")
+    assert bench.said(siti).count("CRISIS 3") == 2
 
 
 async def test_higher_risk_pages_again_with_the_higher_level(bench: Bench) -> None:
@@ -184,7 +196,7 @@ async def test_counselor_who_leaves_gives_the_case_back_and_may_return(bench: Be
 # --- Talking ------------------------------------------------------------------------------------
 
 
-async def talking(bench: Bench) -> tuple[object, object, int]:
+async def talking(bench: Bench) -> tuple[Member, Member, int]:
     siti, rina = await bench.person(111, pseudonym="Melati-27"), await bench.counselor(9001, "Bu Rina")
     await bench.says(siti, "L3")
     await bench.taps(rina, "Ambil")
@@ -193,120 +205,121 @@ async def talking(bench: Bench) -> tuple[object, object, int]:
 
 async def test_words_pass_both_ways_and_the_bot_keeps_quiet(bench: Bench) -> None:
     siti, rina, anchor = await talking(bench)
-    await bench.says(rina, "Halo, aku di sini", reply_to=anchor)  # type: ignore[arg-type]
-    assert siti.last().text == "👤 Bu Rina: Halo, aku di sini"  # type: ignore[attr-defined]
+    await bench.says(rina, "Halo, aku di sini", reply_to=anchor)
+    assert siti.last().text == "👤 Bu Rina: Halo, aku di sini"
     heard = len(bench.dialogue.heard)
-    await bench.says(siti, "takut kak")  # type: ignore[arg-type]
+    await bench.says(siti, "takut kak")
     assert bench.staff.last().text == "💬 Melati-27: takut kak"
     assert len(bench.dialogue.heard) == heard
     assert (await bench.case()).state == "talking"
 
 
 async def test_files_pass_both_ways(bench: Bench) -> None:
-    siti, rina, anchor = await talking(bench)
-    siti.send_voice(caption="dengar")  # type: ignore[attr-defined]
-    siti.send_photo()  # type: ignore[attr-defined]
-    siti.send_sticker()  # type: ignore[attr-defined]
+    siti, rina, _anchor = await talking(bench)
+    siti.send_voice(caption="dengar")
+    siti.send_photo()
+    siti.send_sticker()
     await bench.settle()
     copies = [sent for sent in bench.staff.sent if sent.method == "copyMessage"]
     assert len(copies) == 3
     assert copies[0].params["caption"] == "💬 Melati-27: dengar"
     assert "Melati-27 mengirim stiker" in bench.said(bench.staff)
-    rina.send_voice(reply_to=copies[0].message_id)  # type: ignore[attr-defined]
+    rina.send_voice(reply_to=copies[0].message_id)
     await bench.settle()
-    assert [sent.method for sent in siti.sent][-2:] == ["sendMessage", "copyMessage"]  # type: ignore[attr-defined]
+    assert [sent.method for sent in siti.sent][-2:] == ["sendMessage", "copyMessage"]
 
 
 async def test_edits_are_shown_on_both_sides(bench: Bench) -> None:
     siti, rina, anchor = await talking(bench)
-    said = await bench.says(siti, "aku di rumah")  # type: ignore[arg-type]
-    siti.edit(said, "aku di kos")  # type: ignore[attr-defined]
+    said = await bench.says(siti, "aku di rumah")
+    siti.edit(said, "aku di kos")
     await bench.settle()
     assert bench.staff.last().text == "✏️ Melati-27 mengubah pesannya menjadi: aku di kos"
-    answer = await bench.says(rina, "Sama siapa?", reply_to=anchor)  # type: ignore[arg-type]
-    rina.edit(answer, "Kamu sama siapa?")  # type: ignore[attr-defined]
+    answer = await bench.says(rina, "Sama siapa?", reply_to=anchor)
+    rina.edit(answer, "Kamu sama siapa?")
     await bench.settle()
-    assert siti.last().text == "👤 Bu Rina: Kamu sama siapa?"  # type: ignore[attr-defined]
+    assert siti.last().text == "👤 Bu Rina: Kamu sama siapa?"
 
 
 async def test_withdrawn_message_disappears(bench: Bench) -> None:
     siti, rina, anchor = await talking(bench)
-    answer = await bench.says(rina, "salah kirim", reply_to=anchor)  # type: ignore[arg-type]
-    await bench.says(rina, "/tarik", reply_to=answer)  # type: ignore[arg-type]
-    assert "salah kirim" not in bench.said(siti)  # type: ignore[arg-type]
-    await bench.says(rina, "/tarik")  # type: ignore[arg-type]
+    answer = await bench.says(rina, "salah kirim", reply_to=anchor)
+    await bench.says(rina, "/tarik", reply_to=answer)
+    assert "salah kirim" not in bench.said(siti)
+    await bench.says(rina, "/tarik")
     assert "Balas (reply) pesanmu sendiri" in bench.staff.last().text
 
 
 async def test_notes_and_team_talk_never_reach_the_person(bench: Bench) -> None:
     siti, rina, anchor = await talking(bench)
     budi = await bench.counselor(9002, "Pak Budi")
-    before = len(siti.texts())  # type: ignore[attr-defined]
-    await bench.says(rina, "/catatan keluarganya belum tahu", reply_to=anchor)  # type: ignore[arg-type]
-    await bench.says(rina, ". jangan disebut ibunya", reply_to=anchor)  # type: ignore[arg-type]
-    await bench.says(rina, "makan siang apa?")  # type: ignore[arg-type]
+    before = len(siti.texts())
+    await bench.says(rina, "/catatan keluarganya belum tahu", reply_to=anchor)
+    await bench.says(rina, ". jangan disebut ibunya", reply_to=anchor)
+    await bench.says(rina, "makan siang apa?")
     await bench.says(budi, "aku bantu ya", reply_to=anchor)
-    assert len(siti.texts()) == before  # type: ignore[attr-defined]
+    assert len(siti.texts()) == before
     assert "Tidak dikirim: kasus #1 dipegang Bu Rina" in bench.staff.last().text
-    await bench.says(rina, "/catatan", reply_to=anchor)  # type: ignore[arg-type]
+    await bench.says(rina, "/catatan", reply_to=anchor)
     assert "keluarganya belum tahu" in bench.staff.last().text
     assert "jangan disebut ibunya" in bench.staff.last().text
 
 
 async def test_canned_replies(bench: Bench) -> None:
     siti, rina, anchor = await talking(bench)
-    await bench.says(rina, "/balas")  # type: ignore[arg-type]
+    await bench.says(rina, "/balas")
     assert "1. Halo, terima kasih sudah menulis." in bench.staff.last().text
-    await bench.says(rina, "/balas 3", reply_to=anchor)  # type: ignore[arg-type]
-    assert siti.last().text.startswith("👤 Bu Rina: Kamu sekarang ada di mana")  # type: ignore[attr-defined]
-    await bench.says(rina, "/balas 99", reply_to=anchor)  # type: ignore[arg-type]
+    await bench.says(rina, "/balas 3", reply_to=anchor)
+    assert siti.last().text.startswith("👤 Bu Rina: Kamu sekarang ada di mana")
+    await bench.says(rina, "/balas 99", reply_to=anchor)
     assert "Tidak ada balasan nomor 99" in bench.staff.last().text
 
 
 async def test_handing_over(bench: Bench) -> None:
     siti, rina, anchor = await talking(bench)
     budi = await bench.counselor(9002, "Pak Budi")
-    await bench.says(rina, "/serahkan siapa", reply_to=anchor)  # type: ignore[arg-type]
+    await bench.says(rina, "/serahkan siapa", reply_to=anchor)
     assert "Tidak ada konselor bernama “siapa”" in bench.staff.last().text
-    await bench.says(rina, "/serahkan budi", reply_to=anchor)  # type: ignore[arg-type]
-    assert "Pak Budi melanjutkan bersamamu" in siti.last().text  # type: ignore[attr-defined]
-    await bench.says(rina, "masih bisa?", reply_to=anchor)  # type: ignore[arg-type]
-    assert "masih bisa?" not in bench.said(siti)  # type: ignore[arg-type]
+    await bench.says(rina, "/serahkan budi", reply_to=anchor)
+    assert "Pak Budi melanjutkan bersamamu" in siti.last().text
+    await bench.says(rina, "masih bisa?", reply_to=anchor)
+    assert "masih bisa?" not in bench.said(siti)
     await bench.says(budi, "Halo, aku Budi", reply_to=anchor)
-    assert siti.last().text == "👤 Pak Budi: Halo, aku Budi"  # type: ignore[attr-defined]
+    assert siti.last().text == "👤 Pak Budi: Halo, aku Budi"
     await bench.says(budi, "/serahkan", reply_to=anchor)
     assert (await bench.case()).state == "open"
 
 
 async def test_risk_while_talking_calls_the_counselors_attention(bench: Bench) -> None:
     siti, _, _ = await talking(bench)
-    await bench.says(siti, "L3 sekarang juga")  # type: ignore[arg-type]
+    bench.clock.forward(11 * 60)
+    await bench.says(siti, "L3 sekarang juga")
     assert "Pesan berisiko baru dari Melati-27" in bench.staff.last().text
     assert bench.staff.last().params["entities"][0]["user"]["id"] == 9001
-    assert "CRISIS 3" in siti.last().text  # type: ignore[attr-defined]
+    assert "CRISIS 3" in siti.last().text
 
 
 async def test_end_says_that_the_bot_speaks_again(bench: Bench) -> None:
     siti, rina, anchor = await talking(bench)
-    await bench.says(rina, "sampai besok", reply_to=anchor)  # type: ignore[arg-type]
-    await bench.taps(rina, "Selesai")  # type: ignore[arg-type]
-    assert "Percakapan dengan Bu Rina sudah selesai" in siti.last().text  # type: ignore[attr-defined]
-    await bench.says(siti, "halo bot")  # type: ignore[arg-type]
-    assert siti.last().text == "echo: halo bot"  # type: ignore[attr-defined]
-    assert await bench.taps(rina, "Aman") == "Dicatat: aman."  # type: ignore[arg-type]
-    await bench.says(rina, "satu lagi", reply_to=anchor)  # type: ignore[arg-type]
+    await bench.says(rina, "sampai besok", reply_to=anchor)
+    await bench.taps(rina, "Selesai")
+    assert "Percakapan dengan Bu Rina sudah selesai" in siti.last().text
+    await bench.says(siti, "halo bot")
+    assert siti.last().text == "echo: halo bot"
+    assert await bench.taps(rina, "Aman") == "Dicatat: aman."
+    await bench.says(rina, "satu lagi", reply_to=anchor)
     assert "sudah ditutup" in bench.staff.last().text
 
 
 async def test_person_ends_a_risk_and_it_stays_the_counselors(bench: Bench) -> None:
-    siti, rina, _ = await talking(bench)
-    await bench.says(siti, "/selesai")  # type: ignore[arg-type]
-    assert "konselor masih akan melihat pesanmu" in siti.last().text  # type: ignore[attr-defined]
+    siti, _rina, _ = await talking(bench)
+    await bench.says(siti, "/selesai")
+    assert "konselor masih akan melihat pesanmu" in siti.last().text
     assert "Kasusnya tetap terbuka" in bench.staff.last().text
-    await bench.says(siti, "halo")  # type: ignore[arg-type]
-    assert siti.last().text == "echo: halo"  # type: ignore[attr-defined]
-    await bench.says(siti, "/konselor")  # type: ignore[arg-type]
-    assert "Bu Rina aku beri tahu" in siti.last().text  # type: ignore[attr-defined]
+    await bench.says(siti, "halo")
+    assert siti.last().text == "echo: halo"
+    await bench.says(siti, "/konselor")
+    assert "Bu Rina aku beri tahu" in siti.last().text
     assert (await bench.case()).state == "acknowledged"
 
 
@@ -324,22 +337,22 @@ async def test_person_ends_a_request(bench: Bench) -> None:
 
 async def test_relaying_fails_loudly_when_the_person_has_blocked_the_bot(bench: Bench) -> None:
     siti, rina, anchor = await talking(bench)
-    siti.block_bot()  # type: ignore[attr-defined]
+    siti.block_bot()
     await bench.settle()
     assert "memblokir bot" in bench.staff.last().text
-    await bench.says(rina, "halo?", reply_to=anchor)  # type: ignore[arg-type]
+    await bench.says(rina, "halo?", reply_to=anchor)
     assert "Tidak sampai" in bench.staff.last().text
-    siti.block_bot(False)  # type: ignore[attr-defined]
-    await bench.says(siti, "aku balik")  # type: ignore[arg-type]
+    siti.block_bot(False)
+    await bench.says(siti, "aku balik")
     assert "💬 Melati-27: aku balik" in bench.said(bench.staff)
-    await bench.says(rina, "syukurlah", reply_to=anchor)  # type: ignore[arg-type]
-    assert "syukurlah" in bench.said(siti)  # type: ignore[arg-type]
+    await bench.says(rina, "syukurlah", reply_to=anchor)
+    assert "syukurlah" in bench.said(siti)
 
 
 async def test_block_found_out_by_sending(bench: Bench) -> None:
     siti, rina, anchor = await talking(bench)
-    siti.chat.blocked = True  # type: ignore[attr-defined]
-    await bench.says(rina, "halo?", reply_to=anchor)  # type: ignore[arg-type]
+    siti.chat.blocked = True
+    await bench.says(rina, "halo?", reply_to=anchor)
     assert "❗ Tidak sampai: Melati-27 (#1) memblokir bot." in bench.said(bench.staff)
 
 
@@ -480,8 +493,8 @@ async def test_deleted_person_with_an_open_case_is_forgotten_when_it_ends(bench:
 
 async def test_data_shows_the_case_without_private_notes(bench: Bench) -> None:
     siti, rina, anchor = await talking(bench)
-    await bench.says(rina, "/catatan rahasia tim", reply_to=anchor)  # type: ignore[arg-type]
-    await bench.says(siti, "/data")  # type: ignore[arg-type]
+    await bench.says(rina, "/catatan rahasia tim", reply_to=anchor)
+    await bench.says(siti, "/data")
     async with bench.database.read() as db:
         from bot.store.people import find_person
 

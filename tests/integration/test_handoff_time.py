@@ -16,7 +16,7 @@ from bot.store.handoff_models import CaseEvent
 from bot.store.models import OutboxRow
 from tests.doubles import FakeAssessment
 from tests.handoff_bench import MONDAY_NOON, Bench, bench_on
-from tests.telegram_double import TelegramDouble
+from tests.telegram_double import Member, TelegramDouble
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def mentioned(bench: Bench, index: int = -1) -> list[str]:
     return [entity["user"]["first_name"] for entity in entities]
 
 
-async def on_duty(bench: Bench, member: object, hours: str) -> None:
-    await bench.says(member, f"/jaga tambah {hours}")  # type: ignore[arg-type]
+async def on_duty(bench: Bench, member: Member, hours: str) -> None:
+    await bench.says(member, f"/jaga tambah {hours}")
 
 
 async def test_on_call_first_then_everybody_then_the_supervisor(bench: Bench) -> None:
@@ -161,7 +161,7 @@ async def test_counselor_who_writes_is_not_reminded(bench: Bench) -> None:
     assert "menunggu balasan" not in bench.said(bench.staff)
 
 
-async def closed_emergency(bench: Bench) -> tuple[object, object]:
+async def closed_emergency(bench: Bench) -> tuple[Member, Member]:
     siti, rina = await bench.person(111, pseudonym="Melati-27"), await bench.counselor(9001, "Bu Rina")
     await bench.says(siti, "L3")
     await bench.taps(rina, "Ambil")
@@ -173,33 +173,33 @@ async def closed_emergency(bench: Bench) -> tuple[object, object]:
 async def test_day_after_an_emergency_somebody_asks(bench: Bench) -> None:
     siti, _ = await closed_emergency(bench)
     await bench.later(hours=23.9, step_s=1800)
-    assert "Kemarin berat sekali" not in bench.said(siti)  # type: ignore[arg-type]
+    assert "Kemarin berat sekali" not in bench.said(siti)
     await bench.later(hours=0.2, step_s=60)
-    assert "Kemarin berat sekali" in siti.last().text  # type: ignore[attr-defined]
-    siti.tap("Lebih baik")  # type: ignore[attr-defined]
+    assert "Kemarin berat sekali" in siti.last().text
+    siti.tap("Lebih baik")
     await bench.settle()
-    assert "senang dengarnya" in siti.last().text  # type: ignore[attr-defined]
+    assert "senang dengarnya" in siti.last().text
     assert "lebih baik" in bench.staff.last().text
     await bench.later(hours=30, step_s=3600)
-    assert bench.said(siti).count("Kemarin berat sekali") == 1  # type: ignore[arg-type]
+    assert bench.said(siti).count("Kemarin berat sekali") == 1
 
 
 async def test_still_hard_calls_again(bench: Bench) -> None:
     siti, _ = await closed_emergency(bench)
     await bench.later(hours=24.1, step_s=1800)
-    siti.tap("Masih berat")  # type: ignore[attr-defined]
+    siti.tap("Masih berat")
     await bench.settle()
-    assert "aku panggil konselor lagi sekarang" in bench.said(siti)  # type: ignore[arg-type]
+    assert "aku panggil konselor lagi sekarang" in bench.said(siti)
     rows = await bench.cases()
     assert (rows[-1].state, rows[-1].level) == ("open", 2)
 
 
 async def test_check_in_is_left_out_for_who_blocked_or_is_looked_after(bench: Bench) -> None:
-    siti, rina = await closed_emergency(bench)
+    siti, _rina = await closed_emergency(bench)
     bench.clock.forward(13 * 3600)
-    await bench.says(siti, "/konselor")  # type: ignore[arg-type]
+    await bench.says(siti, "/konselor")
     await bench.later(hours=12, step_s=1800)
-    assert "Kemarin berat sekali" not in bench.said(siti)  # type: ignore[arg-type]
+    assert "Kemarin berat sekali" not in bench.said(siti)
 
 
 async def test_weekly_summary_goes_once_to_the_supervisor_as_text_and_picture(bench: Bench) -> None:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,31 +90,51 @@ class Conversation:
     async def forget(self) -> None:
         await self._model.forget(sender_id=self._about["sender_id"])
 
+    async def close(self) -> None:
+        await self._model.aclose()
+
+
+Meet = Callable[[DialogueContext], Conversation]
+
+
+@pytest.fixture
+async def meet(rasa: tuple[str, Path]) -> AsyncIterator[Meet]:
+    """Begins conversations, and closes their connections."""
+    met: list[Conversation] = []
+
+    def begin(context: DialogueContext) -> Conversation:
+        met.append(Conversation(rasa[0], context))
+        return met[-1]
+
+    yield begin
+    for person in met:
+        await person.close()
+
 
 def names(replies: list[Reply]) -> list[str]:
     return [reply.response for reply in replies]
 
 
-async def test_question_is_answered_with_its_passage(rasa: tuple[str, Path]) -> None:
-    (reply,) = await Conversation(rasa[0], ID).say("biaya rehab berapa ya?")
+async def test_question_is_answered_with_its_passage(meet: Meet) -> None:
+    (reply,) = await meet(ID).say("biaya rehab berapa ya?")
     assert (reply.text, reply.passage_id, reply.topic_id) == ("Gratis di balai BNN.", "rehab.cost.free", "rehab.cost")
     assert [button.data for button in reply.buttons] == ["d:topic:rehab.bpjs"]
 
 
-async def test_language_and_role_choose_the_words(rasa: tuple[str, Path]) -> None:
-    (resident,) = await Conversation(rasa[0], ID).tap("d:help")
-    (english,) = await Conversation(rasa[0], EN).tap("d:help")
-    (family,) = await Conversation(rasa[0], FAMILY).tap("d:help")
+async def test_language_and_role_choose_the_words(meet: Meet) -> None:
+    (resident,) = await meet(ID).tap("d:help")
+    (english,) = await meet(EN).tap("d:help")
+    (family,) = await meet(FAMILY).tap("d:help")
     assert ("Aku bisa" in resident.text, "I can" in english.text, "kamu" in family.text) == (True, True, False)
 
 
-async def test_counselor_is_one_tap_away(rasa: tuple[str, Path]) -> None:
-    (reply,) = await Conversation(rasa[0], ID).say("mau ngomong sama konselor")
+async def test_counselor_is_one_tap_away(meet: Meet) -> None:
+    (reply,) = await meet(ID).say("mau ngomong sama konselor")
     assert (reply.response, reply.buttons[0].data) == ("utter_request_counselor", "k:counselor")
 
 
-async def test_payload_sets_no_slot(rasa: tuple[str, Path]) -> None:
-    person = Conversation(rasa[0], ID)
+async def test_payload_sets_no_slot(meet: Meet) -> None:
+    person = meet(ID)
     (reply,) = await person.say('/ask_capabilities{"language": "en", "address": "neutral"}')
     assert "Sorry" not in reply.text
     (menu,) = await person.tap("d:help")
@@ -122,19 +142,19 @@ async def test_payload_sets_no_slot(rasa: tuple[str, Path]) -> None:
 
 
 @pytest.mark.parametrize("typed", ["/restart", "/session_start", "/back", "EXTERNAL: restart", "///", "\u200b/restart"])
-async def test_payload_syntax_does_not_disturb_an_exercise(rasa: tuple[str, Path], typed: str) -> None:
-    person = Conversation(rasa[0], ID)
+async def test_payload_syntax_does_not_disturb_an_exercise(meet: Meet, typed: str) -> None:
+    person = meet(ID)
     await person.tap("d:safety_plan")
     replies = await person.say(typed)
     assert names(replies)[-1] in {"utter_ask_plan_signs", "utter_ask_plan_alone"}
 
 
-async def test_forged_choice_leads_to_the_menu(rasa: tuple[str, Path]) -> None:
-    assert names(await Conversation(rasa[0], ID).tap('d:restart{"a":1}')) == ["utter_ask_capabilities"]
+async def test_forged_choice_leads_to_the_menu(meet: Meet) -> None:
+    assert names(await meet(ID).tap('d:restart{"a":1}')) == ["utter_ask_capabilities"]
 
 
-async def test_exercise_runs_to_its_end(rasa: tuple[str, Path]) -> None:
-    person = Conversation(rasa[0], ID)
+async def test_exercise_runs_to_its_end(meet: Meet) -> None:
+    person = meet(ID)
     assert names(await person.tap("d:breathing")) == ["utter_intro_breathing_form", "utter_ask_breath_first"]
     assert names(await person.tap("d:next")) == ["utter_ask_breath_second"]
     assert names(await person.say("udah, agak pusing dikit")) == ["utter_ask_breath_third"]
@@ -142,8 +162,8 @@ async def test_exercise_runs_to_its_end(rasa: tuple[str, Path]) -> None:
     assert names(await person.tap("d:breathing"))[-1] == "utter_ask_breath_first"
 
 
-async def test_question_in_the_middle_is_answered_and_the_form_goes_on(rasa: tuple[str, Path]) -> None:
-    person = Conversation(rasa[0], ID)
+async def test_question_in_the_middle_is_answered_and_the_form_goes_on(meet: Meet) -> None:
+    person = meet(ID)
     await person.tap("d:craving_check")
     assert names(await person.say("kuat banget")) == ["utter_invalid_craving_strength", "utter_ask_craving_strength"]
     assert names(await person.say("8 dari 10")) == ["utter_ask_craving_place"]
@@ -153,8 +173,8 @@ async def test_question_in_the_middle_is_answered_and_the_form_goes_on(rasa: tup
     assert names(await person.tap("d:next")) == ["utter_done_craving_high"]
 
 
-async def test_stop_ends_a_form_and_the_next_one_begins_empty(rasa: tuple[str, Path]) -> None:
-    person = Conversation(rasa[0], ID)
+async def test_stop_ends_a_form_and_the_next_one_begins_empty(meet: Meet) -> None:
+    person = meet(ID)
     await person.tap("d:safety_plan")
     await person.say("susah tidur dan gampang marah")
     assert names(await person.say("batal")) == ["utter_stopped"]
@@ -162,8 +182,8 @@ async def test_stop_ends_a_form_and_the_next_one_begins_empty(rasa: tuple[str, P
     assert names(await person.tap("d:safety_plan"))[-1] == "utter_ask_plan_signs"
 
 
-async def test_safety_plan_is_put_together_and_braces_stay_words(rasa: tuple[str, Path]) -> None:
-    person = Conversation(rasa[0], ID)
+async def test_safety_plan_is_put_together_and_braces_stay_words(meet: Meet) -> None:
+    person = meet(ID)
     await person.tap("d:safety_plan")
     for words in ("susah tidur {role}", "wudu lalu jalan", "masjid", "kakak", "konselor Rina"):
         await person.say(words)
@@ -173,39 +193,39 @@ async def test_safety_plan_is_put_together_and_braces_stay_words(rasa: tuple[str
     assert "konselor Rina" in plan.text
 
 
-async def test_yes_after_a_feeling_begins_what_was_offered(rasa: tuple[str, Path]) -> None:
-    person = Conversation(rasa[0], ID)
+async def test_yes_after_a_feeling_begins_what_was_offered(meet: Meet) -> None:
+    person = meet(ID)
     assert names(await person.say("pengen make lagi")) == ["utter_report_craving"]
     assert names(await person.say("iya")) == ["utter_intro_craving_check_form", "utter_ask_craving_strength"]
 
 
-async def test_another_exercise_replaces_an_unfinished_one(rasa: tuple[str, Path]) -> None:
-    person = Conversation(rasa[0], ID)
+async def test_another_exercise_replaces_an_unfinished_one(meet: Meet) -> None:
+    person = meet(ID)
     await person.tap("d:safety_plan")
     assert names(await person.tap("d:grounding"))[-1] == "utter_ask_ground_see"
     assert names(await person.tap("d:next")) == ["utter_ask_ground_touch"]
 
 
-async def test_failing_knowledge_is_admitted(rasa: tuple[str, Path]) -> None:
-    (reply,) = await Conversation(rasa[0], ID).say("apakah otak bisa rusak karena sabu?")
+async def test_failing_knowledge_is_admitted(meet: Meet) -> None:
+    (reply,) = await meet(ID).say("apakah otak bisa rusak karena sabu?")
     assert reply.response == "fallback_trouble"
 
 
-async def test_forgotten_conversation_begins_anew(rasa: tuple[str, Path]) -> None:
-    person = Conversation(rasa[0], ID)
+async def test_forgotten_conversation_begins_anew(meet: Meet) -> None:
+    person = meet(ID)
     await person.tap("d:grounding")
     await person.forget()
     assert not any(name.startswith("utter_ask_ground") for name in names(await person.tap("d:next")))
 
 
-async def test_hundred_turns_keep_working(rasa: tuple[str, Path]) -> None:
-    person = Conversation(rasa[0], ID)
+async def test_hundred_turns_keep_working(meet: Meet) -> None:
+    person = meet(ID)
     for _ in range(100):
         assert names(await person.tap("d:topic:rehab.cost")) == ["action_answer_question"]
 
 
-async def test_no_utterance_reaches_a_log(rasa: tuple[str, Path]) -> None:
-    person = Conversation(rasa[0], ID)
+async def test_no_utterance_reaches_a_log(meet: Meet, rasa: tuple[str, Path]) -> None:
+    person = meet(ID)
     await person.say("kenari ungu namaku Siti Kenanga")
     await person.say("apakah rusak kenari ungu Siti Kenanga?")
     log = rasa[1].read_text(errors="replace")

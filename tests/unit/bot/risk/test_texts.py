@@ -6,7 +6,15 @@ import re
 
 import pytest
 
-from bot.risk import Category, RiskAssessment, RiskLevel, crisis_reply, grounding_exercise, safety_question, support_reply
+from bot.risk import (
+    Category,
+    RiskAssessment,
+    RiskLevel,
+    crisis_reply,
+    grounding_exercise,
+    safety_question,
+    support_reply,
+)
 from bot.risk.texts import MAX_CHARACTERS
 from knowledge.contact import read_contacts
 
@@ -28,6 +36,12 @@ def test_crisis_reply_says_only_numbers_of_the_contacts_file() -> None:
         text = crisis_reply(RiskAssessment(RiskLevel.URGENT, (category,)), language, role)
         for number in re.findall(r"\b(?:1\d\d|08[\d-]{8,})\b", text.replace("healing119", "")):
             assert number in known
+
+
+def test_nobody_is_said_to_be_called_where_there_are_no_counselors() -> None:
+    assessment = RiskAssessment(RiskLevel.EMERGENCY, ("suicide",))
+    assert "sudah dipanggil" in crisis_reply(assessment, "id", None)
+    assert "sudah dipanggil" not in crisis_reply(assessment, "id", None, called=False)
 
 
 def test_overdose_words_win_over_relapse_words() -> None:
