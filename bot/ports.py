@@ -252,6 +252,12 @@ class Escalations(Protocol):
         """Pass on what the person sent (text, attachment, edit, unknown command, `h:` button)."""
         ...
 
+    async def human_answers(
+        self, db: AsyncSession, person: Person, assessment: Assessment, now: datetime
+    ) -> bool:
+        """Return True while a counselor is writing with this person about this very danger: the bot keeps quiet."""
+        ...
+
     async def dealt_with_until(self, db: AsyncSession, person: Person) -> datetime | None:
         """Return until when a counselor has dealt with what the person wrote: it raises no later utterance."""
         ...

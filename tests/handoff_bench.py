@@ -57,7 +57,7 @@ class Bench:
     clock: Clock
     staff: Chat
     offset: int | None = None
-    members: dict[str, Member] = field(default_factory=dict)
+    seen: list[dict[str, Any]] = field(default_factory=list)
 
     # -- moving ------------------------------------------------------------------------------------
 
@@ -66,7 +66,8 @@ class Bench:
         for _ in range(200):
             updates = await self.api.get_updates(self.offset, timeout_s=0)
             if updates:
-                self.offset = updates[-1]["update_id"] + 1
+                self.offset = max(update["update_id"] for update in updates) + 1
+                self.seen += updates
                 await self.engine.accept([new for raw in updates if (new := to_new_update(raw)) is not None])
             handled = await self.engine._receive_new()
             await self.engine._start_turns()

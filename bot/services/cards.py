@@ -134,24 +134,21 @@ async def post_card(
 
 
 async def redraw_card(db: AsyncSession, office: Office, row: Case, *, dedup: str, now: datetime) -> None:
-    """Show the case's present state on the card that stands in the chat. A card not delivered yet follows later."""
+    """Show the case's present state on its newest cards (everybody's and the topic's). One not delivered yet follows."""
     chat_id = await office.staff_chat(db)
-    if chat_id is None or row.card_message_id is None:
+    if chat_id is None:
         return
-    params = {
-        "message_id": row.card_message_id,
-        "text": await draw_card(db, office, row, now),
-        "link_preview_options": {"is_disabled": True},
-    }
+    params = {"text": await draw_card(db, office, row, now), "link_preview_options": {"is_disabled": True}}
     markup = keyboard(card_buttons(office, row))
     if markup:
         params["reply_markup"] = markup
-    await outbox.enqueue(
-        db,
-        chat_id=chat_id,
-        method="editMessageText",
-        params=params,
-        dedup_key=dedup,
-        now=now,
-        ref=f"edit:{row.id}",
-    )
+    for message_id in await cases.newest_cards(db, row.id):
+        await outbox.enqueue(
+            db,
+            chat_id=chat_id,
+            method="editMessageText",
+            params=params | {"message_id": message_id},
+            dedup_key=f"{dedup}:{message_id}",
+            now=now,
+            ref=f"edit:{row.id}",
+        )

@@ -79,7 +79,7 @@ class CaseDesk:
             int(assessment.level),
             tuple(assessment.categories),
             utterance_text,
-            tuple(item.words for item in assessment.evidence if item.words),
+            tuple(item.words for item in assessment.evidence if item.words and item.words != utterance_text),
             assessment.rung,
         )
         await need_human(db, self.office, person, cause, now)
@@ -128,6 +128,12 @@ class CaseDesk:
             cases.as_json(db, row, len(await cases.events_of(db, row.id, ["note"])))
             for row in await cases.all_of(db, person.id)
         ]
+
+    async def human_answers(
+        self, db: AsyncSession, person: Person, assessment: Assessment, now: datetime
+    ) -> bool:
+        row = await cases.find_active(db, person.id)
+        return row is not None and relay.human_answers(row, int(assessment.level), assessment.categories, now)
 
     async def dealt_with_until(self, db: AsyncSession, person: Person) -> datetime | None:
         return await cases.dealt_with_until(db, person.id)

@@ -116,7 +116,7 @@ async def _merge(db: AsyncSession, office: Office, row: Case, person: Person, ca
         return
     lately = row.raised_at is not None and now - row.raised_at < SAME_ALARM_SPAN
     row.raised_at = now
-    await _fill_card(db, row, person, cause)
+    await _fill_card(db, row, person, cause, merged=True)
     event = await cases.add_event(db, row.id, "raised", now, detail=cause.words)
     key = f"case:{row.id}:raised:{event.id}"
     note = _raised_note(office, row, cause)
@@ -179,7 +179,7 @@ async def _ask_again(
         await office.tell(db, person, "queued_already", dedup=f"{key}:p", now=now, buttons=buttons, position=place)
 
 
-async def _fill_card(db: AsyncSession, row: Case, person: Person, cause: Cause) -> None:
+async def _fill_card(db: AsyncSession, row: Case, person: Person, cause: Cause, *, merged: bool = False) -> None:
     card = cases.open_card(db, row) if row.card_enc is not None else CardContent()
     said = await last_said(db, person.id, limit=HISTORY_LENGTH + 4)
     history = [(item.direction, item.text) for item in said]
@@ -192,7 +192,7 @@ async def _fill_card(db: AsyncSession, row: Case, person: Person, cause: Cause) 
         CardContent(
             utterances=(*card.utterances, cause.words) if cause.words else card.utterances,
             evidence=(*card.evidence, *cause.evidence),
-            history=tuple(history[-HISTORY_LENGTH:]),
+            history=card.history if merged else tuple(history[-HISTORY_LENGTH:]),
             rung=cause.rung or card.rung,
         ),
     )

@@ -7,6 +7,7 @@ Telegram does not tell bots. What counselors do learn is that a message could no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +29,9 @@ from bot.store.utterances import add_utterance
 log = structlog.get_logger()
 
 TEXT_LIMIT = 3300
+ANSWERS_WITHIN = timedelta(minutes=3)
+"""A counselor who has left the person's last word unanswered for longer may not be looking."""
+
 HOLD_EVERY = timedelta(minutes=3)
 """A person who waits is offered grounding at most this often, however much they write."""
 
@@ -232,6 +236,20 @@ async def _not_delivered(
         "not_delivered_blocked" if blocked else "not_delivered", pseudonym=row.pseudonym, number=row.id
     )
     await office.post(db, row, text, dedup=key, now=now, reply_to=reply_to)
+
+
+def human_answers(row: Case, level: int, categories: Sequence[str], now: datetime) -> bool:
+    """Return whether a counselor is in the middle of talking about a danger of this kind and level.
+
+    Not so before the counselor's first word, nor when the person has waited for an answer for a while, nor for a
+    higher level or another danger than the case is about: then the crisis reply says what to do now.
+    """
+    facts = cases.facts_of(row)
+    if facts.state is not CaseState.TALKING or row.person_ended_at is not None:
+        return False
+    if facts.awaiting_since is not None and now - facts.awaiting_since > ANSWERS_WITHIN:
+        return False
+    return level < facts.level or (level == facts.level and set(categories) <= set(facts.categories))
 
 
 def speaks(row: Case | None) -> bool:

@@ -124,11 +124,13 @@ async def escalate(turn: Turn, assessment: Assessment, text: str) -> None:
 
     The very same words are not said again within ten minutes while humans do the talking: the screen reads the
     conversation, so in a crisis nearly every utterance is risky, and a person in danger must not read a wall of copies.
+    Nor does the bot talk into a counselor's conversation about this very danger. The counselors are told either way.
     """
     turn.person.safety_open = False
     words = turn.desk.words.crisis_reply(assessment, turn.language, turn.role)
     buttons = [turn.counselor_button(), turn.button("grounding", "k:grounding")]
-    if not await _said_lately(turn, words):
+    quiet = await turn.desk.escalations.human_answers(turn.db, turn.person, assessment, turn.now)
+    if turn.update.kind is UpdateKind.BUTTON or not (quiet or await _said_lately(turn, words)):
         await turn.say(words, buttons=buttons, lane=Lane.PRIORITY)
     await call_counselors(turn.db, turn.desk, turn.person, assessment, text, turn.now)
     log.info(
@@ -140,7 +142,7 @@ async def escalate(turn: Turn, assessment: Assessment, text: str) -> None:
 
 
 async def _said_lately(turn: Turn, words: str) -> bool:
-    if turn.update.kind is UpdateKind.BUTTON or not await turn.desk.escalations.open_handoff(turn.db, turn.person):
+    if not await turn.desk.escalations.open_handoff(turn.db, turn.person):
         return False
     since = turn.now - SAME_WORDS_SPAN
     said = await last_said(turn.db, turn.person.id, limit=20, direction="out", since=since)

@@ -215,6 +215,17 @@ async def add_message(
     return message
 
 
+async def newest_cards(db: AsyncSession, case_id: int) -> list[int]:
+    """Return the message ids of a case's last two delivered cards."""
+    statement = (
+        select(CaseMessage.staff_message_id)
+        .where(CaseMessage.case_id == case_id, CaseMessage.kind == "card", CaseMessage.staff_message_id.is_not(None))
+        .order_by(CaseMessage.id.desc())
+        .limit(2)
+    )
+    return [message_id for message_id in (await db.execute(statement)).scalars() if message_id is not None]
+
+
 async def case_of_message(db: AsyncSession, staff_message_id: int) -> int | None:
     """Return the case that a message in the counselors' chat belongs to."""
     statement = select(CaseMessage.case_id).where(CaseMessage.staff_message_id == staff_message_id)

@@ -1,4 +1,4 @@
-"""A scripted evening: three residents, one mother, two counselors and a supervisor; Monday 20.00 to Tuesday 22.00 WIB.
+"""A scripted evening: three residents, one mother, two counselors and a supervisor; from Monday 20.00 WIB on.
 
 Runs on the Bot API double with the real risk screen and the real crisis words; only the dialogue model is a double.
 `EVENING=1 pytest -s tests/e2e/test_evening.py` prints what everybody read.
@@ -136,8 +136,8 @@ async def test_evening(double: TelegramDouble, sqlite_database: Database, tmp_pa
             budi.tap_data(f"c:close:{case[name].id}")
             await bench.settle()
 
-        # The next evening the bot asks how those are who were in danger of their lives.
-        await bench.later(hours=24, step_s=900)
+        # A day later, but not at night, the bot asks how those are who were in danger of their lives.
+        await bench.later(hours=34, step_s=1800)
         assert "Kemarin berat sekali. Hari ini gimana rasanya?" in bench.said(siti)
         assert "kami kepikiran Anda dan keluarga" in bench.said(mother)
         assert "Kemarin berat sekali" not in bench.said(joko)

@@ -299,6 +299,18 @@ async def test_risk_while_talking_calls_the_counselors_attention(bench: Bench) -
     assert "CRISIS 3" in siti.last().text
 
 
+async def test_bot_does_not_talk_into_a_conversation_about_the_same_danger(bench: Bench) -> None:
+    siti, rina, anchor = await talking(bench)
+    await bench.says(rina, "Halo, aku di sini", reply_to=anchor)
+    bench.clock.forward(11 * 60)
+    await bench.says(siti, "L3 masih pengen")
+    assert bench.said(siti).count("CRISIS 3") == 1
+    assert "L3 masih pengen" in bench.staff.last().text
+    bench.clock.forward(4 * 60)
+    await bench.says(siti, "L3 kak?")
+    assert bench.said(siti).count("CRISIS 3") == 2
+
+
 async def test_end_says_that_the_bot_speaks_again(bench: Bench) -> None:
     siti, rina, anchor = await talking(bench)
     await bench.says(rina, "sampai besok", reply_to=anchor)

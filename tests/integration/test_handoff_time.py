@@ -144,8 +144,8 @@ async def test_silent_counselor_is_reminded_and_then_relieved(bench: Bench) -> N
     await bench.says(siti, "L3")
     await bench.taps(rina, "Ambil")
     await bench.later(minutes=16)
-    reminders = [text for text in bench.staff.texts() if "menunggu balasan Bu Rina" in text]
-    assert [text.split("sejak ")[1] for text in reminders] == ["5 menit.", "10 menit.", "15 menit."]
+    reminders = [text for text in bench.staff.texts() if "menunggu balasan Bu Rina." in text]
+    assert [text.split("sudah ")[1].split(" menunggu")[0] for text in reminders] == ["5 menit", "10 menit", "15 menit"]
     await bench.later(minutes=5)
     assert "kembali ke antrean. Bu Rina belum membalas." in bench.said(bench.staff)
     assert "Bu Rina tidak bisa melanjutkan sekarang" in siti.last().text
