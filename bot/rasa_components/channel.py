@@ -52,9 +52,7 @@ class WholeReplies(CollectingOutputChannel):
 def context_entities(metadata: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the entities that fill the context slots; unknown values become the defaults."""
     role = metadata.get("role") if metadata.get("role") in ROLES else None
-    recent = [
-        neutralise(str(said))[-RECENT_LENGTH:] for said in (metadata.get("recent") or [])[-RECENT_UTTERANCES:]
-    ]
+    recent = [neutralise(str(said))[-RECENT_LENGTH:] for said in (metadata.get("recent") or [])[-RECENT_UTTERANCES:]]
     values = {
         "role": role,
         "language": metadata.get("language") if metadata.get("language") in LANGUAGES else LANGUAGES[0],

@@ -8,15 +8,19 @@ and nobody may have been paged, told or relieved twice. `HANDOFF_FAULTS=1000` ru
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select, text
 
 from bot.bootstrap import make_desk
 from bot.errors import BotError
+from bot.ports import BotApi
 from bot.services.engine import Engine
 from bot.services.texts import load_texts
 from bot.settings import load_settings
@@ -31,6 +35,27 @@ from tests.telegram_double import Member, TelegramDouble
 FAULTS = int(os.environ.get("HANDOFF_FAULTS", "40"))
 API_FAULTS = ("rate_limit", "server_error", "drop_before", "drop_after", "malformed", "slow")
 KINDS = (*API_FAULTS, "kill", "redelivery", "database_restart")
+
+
+class DyingApi:
+    """Makes a few calls, then never comes back from one: what a process looks like from outside when it is killed."""
+
+    def __init__(self, api: BotApi, *, calls_left: int, after: bool) -> None:
+        self._api = api
+        self._calls_left = calls_left
+        self._after = after
+        self.died = asyncio.Event()
+
+    async def call(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._calls_left -= 1
+        if self._calls_left >= 0:
+            return await self._api.call(method, params)
+        if self._after and not self.died.is_set():
+            with contextlib.suppress(BotError):
+                await self._api.call(method, params)
+        self.died.set()
+        await asyncio.Event().wait()
+        raise AssertionError("a dead process answers nothing")
 
 
 class World:
@@ -116,14 +141,13 @@ class World:
                 for update in self.chance.sample(self.bench.seen[-8:], min(3, len(self.bench.seen))):
                     self.bench.double.redeliver(update)
             self.bench.offset = None
+        elif kind == "kill":
+            await self._kill()
         else:
             working = asyncio.create_task(self._work())
             await asyncio.sleep(self.chance.uniform(0.0, 0.12))
-            if kind == "kill":
-                await self._kill(working)
-            else:
-                await self._restart_database()
-                await working
+            await self._restart_database()
+            await working
 
     async def _work(self) -> None:
         for _ in range(6):
@@ -134,13 +158,21 @@ class World:
             else:
                 return
 
-    async def _kill(self, working: asyncio.Task[None]) -> None:
-        """End everything in the middle of whatever it does; another gateway starts with nothing but the database."""
+    async def _kill(self) -> None:
+        """Die in the middle of a call, before or after Telegram took it; a gateway with nothing but the rows goes on.
+
+        (`test_crash.py` kills a whole process at any moment.)
+        """
         engine = self.bench.engine
+        dying = DyingApi(self.bench.api, calls_left=self.chance.randint(0, 3), after=self.chance.random() < 0.5)
+        engine._delivery._api = dying
+        working = asyncio.create_task(self._work())
+        await asyncio.wait([working, asyncio.create_task(dying.died.wait())], return_when="FIRST_COMPLETED", timeout=10)
         tasks = [working, *engine._delivery._tasks, *engine._running, *engine._side]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        dying.died.set()
         desk = make_desk(
             load_settings(None, data_dir=self.data_dir, staff_chat_id=STAFF), fake_care(), texts=load_texts(),
             staff_chat_id=STAFF,
@@ -154,8 +186,7 @@ class World:
     async def _restart_database(self) -> None:
         database = self.bench.database
         if database.is_sqlite:
-            await database.engine.dispose()
-            return
+            return  # a file has no server
         import asyncpg
 
         url = database.engine.url.set(drivername="postgresql", database="postgres")
