@@ -27,6 +27,7 @@ from bot.settings import load_settings
 from bot.store import outbox
 from bot.store.database import Database
 from bot.store.handoff_models import Case, CaseEvent, CaseMessage
+from bot.store.retention import oldest_unfinished
 from bot.telegram.incoming import parse_update
 from tests.doubles import fake_care
 from tests.handoff_bench import STAFF, Bench, bench_on
@@ -203,12 +204,15 @@ class World:
         for _ in range(80):
             await self._work()
             async with self.bench.database.read() as db:
-                if await outbox.count_pending(db) == 0:
+                if await outbox.count_pending(db) == 0 and await oldest_unfinished(db) is None:
                     return
             self.bench.clock.forward(3)
             async with self.bench.database.write() as db:
                 await outbox.release(db, self.bench.clock())
-        raise AssertionError("something is never delivered")
+        async with self.bench.database.read() as db:
+            columns = "method, dedup_key, state, attempts, unsure, error_code, not_before, lease_until"
+            left = (await db.execute(text(f"SELECT {columns} FROM outbox WHERE state IN ('pending', 'sending')"))).all()
+        raise AssertionError(f"never delivered: {left}")
 
     # -- what must hold ----------------------------------------------------------------------------
 
