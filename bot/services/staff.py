@@ -249,6 +249,10 @@ async def _take(press: _Press) -> str:
         if press.row.counselor_id == press.who.id:
             return press.say("notice_yours_already")
         return press.say("notice_taken_by", name=await press.holder())
+    if press.who.registered_at is None:
+        day = press.now.astimezone(press.office.zone).date().isoformat()
+        text = press.say("unregistered_hint")
+        await press.office.post(press.db, None, text, dedup=f"staff:unregistered:{day}", now=press.now)
     return press.say("notice_taken")
 
 

@@ -48,7 +48,7 @@ def store_facts(row: Case, facts: CaseFacts) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CardContent:
-    """What a card shows beside the facts. Only the newest few utterances are kept.
+    """What a card shows beside the facts.
 
     Attributes:
         utterances: What the person wrote when the case was opened or raised, oldest first.
@@ -73,9 +73,11 @@ def open_card(db: AsyncSession, row: Case) -> CardContent:
 
 
 def seal_card(db: AsyncSession, row: Case, card: CardContent) -> None:
+    """Store what the card shows: of many utterances the one that opened the case and the last two."""
+    said = list(card.utterances)
     row.card_enc = vault_of(db).seal_json(
         {
-            "utterances": list(card.utterances)[-3:],
+            "utterances": said if len(said) <= 3 else [said[0], *said[-2:]],
             "evidence": list(dict.fromkeys(card.evidence))[-6:],
             "history": [list(item) for item in card.history],
             "rung": card.rung,

@@ -154,7 +154,8 @@ async def claim(
             row.attempts -= 1
             continue
         if not row.unsure:
-            row.probe_after = newest_private if not row.is_group else await newest_message_id(db, row.chat_key)
+            # The first message to a group is looked for from the group's beginning.
+            row.probe_after = (await newest_message_id(db, row.chat_key) or 0) if row.is_group else newest_private
         claimed.append(
             Claimed(
                 outbox_id=row.id,
