@@ -26,6 +26,17 @@ from knowledge.vector_index import VectorIndex
 from tests.stack import Stack, running_stack
 
 _DIMENSION = 384
+#: Questions for the stack without risk in them: with a case open the bot rightly keeps quiet.
+_PLAIN = (
+    "biaya rehabilitasi berapa",
+    "syarat masuk rehab apa saja",
+    "apa itu therapeutic community",
+    "jadwal sehari-hari di rehab gimana",
+    "berapa lama ganja terdeteksi di tes urine",
+    "how long does rehab take",
+    "apa itu rumah damping",
+    "bpjs menanggung rehab tidak",
+)
 
 
 def percentiles(times_ms: Sequence[float]) -> tuple[str, str, str]:
@@ -37,16 +48,18 @@ def main() -> int:
     """Print every table; `--quick` leaves out the stack."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="leave out the whole stack")
+    parser.add_argument("--stack", action="store_true", help="only the whole stack")
     arguments = parser.parse_args()
     settings = KnowledgeSettings()
     questions = [question.text for question in read_questions(settings.questions_dir, Part.EVALUATE)]
-    print(bench_screen(settings, questions), flush=True)
-    print(bench_retrieval(settings, questions), flush=True)
-    print(bench_growth(), flush=True)
+    if not arguments.stack:
+        print(bench_screen(settings, questions), flush=True)
+        print(bench_retrieval(settings, questions), flush=True)
+        print(bench_growth(), flush=True)
     if not arguments.quick:
         with running_stack() as stack:
-            print(bench_turns(stack, questions), flush=True)
-            print(bench_load(stack, questions), flush=True)
+            print(bench_turns(stack, _PLAIN * 5), flush=True)
+            print(bench_load(stack, _PLAIN), flush=True)
             print(memory(stack), flush=True)
     return 0
 
@@ -106,7 +119,7 @@ def bench_turns(stack: Stack, questions: Sequence[str]) -> str:
     """Time one person's turns on an idle stack, from Telegram's update to the reply."""
     person = stack.newcomer(2_000)
     times = []
-    for question in questions[:60]:
+    for question in questions:
         seen = len(person.texts())
         begun = time.perf_counter()
         person.say(question)

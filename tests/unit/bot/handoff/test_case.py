@@ -147,6 +147,11 @@ def test_reminder_without_a_waiting_person_changes_nothing() -> None:
     assert case.note_reminder(talking) == talking
 
 
+def test_telling_the_person_is_counted_and_planned_again() -> None:
+    told = case.note_tell(opened(), NOW + 15 * MINUTE)
+    assert (told.tell_count, told.next_tell_at) == (1, NOW + 30 * MINUTE)
+
+
 def test_request_is_never_taken_from_a_silent_counselor() -> None:
     assert not paging.must_release(1, 99)
 
