@@ -15,7 +15,7 @@ from knowledge.build import read_content
 from knowledge.dataset import Part, Question, Scope, read_follow_ups, read_out_of_scope, read_questions
 from knowledge.encoder.base_model import packaged_weights, read_base_model, tokenizer_json, trim_vocabulary
 from knowledge.encoder.export import export_serving_model
-from knowledge.encoder.serving import MODEL_FILE, TOKENIZER_FILE, OnnxEncoder
+from knowledge.encoder.serving import MODEL_FILE, TOKENIZER_FILE, Encoder, OnnxEncoder
 from knowledge.index import KnowledgeIndex, load_index
 from knowledge.language import Normalizer, load_normalizer
 from knowledge.lexical import Bm25
@@ -56,7 +56,7 @@ def retrieval_tables(settings: KnowledgeSettings) -> Iterator[str]:
     responder = Responder(index, encoder, normalizer)
     questions = read_questions(settings.questions_dir, Part.EVALUATE)
     yield from _ranking_tables(settings, responder, index, encoder, normalizer, questions)
-    yield _scope_table(settings, responder, questions)
+    yield _scope_table(settings, responder)
     yield _follow_up_table(settings, responder)
     yield _coverage_table(index)
 
@@ -70,7 +70,7 @@ def _ranking_tables(
     settings: KnowledgeSettings,
     responder: Responder,
     index: KnowledgeIndex,
-    encoder: object,
+    encoder: Encoder,
     normalizer: Normalizer,
     questions: Sequence[Question],
 ) -> Iterator[str]:
@@ -96,11 +96,11 @@ def _ranking_tables(
 
 
 def _ablation(
-    index: KnowledgeIndex, encoder: object, normalizer: Normalizer, questions: Sequence[Question]
+    index: KnowledgeIndex, encoder: Encoder, normalizer: Normalizer, questions: Sequence[Question]
 ) -> Iterator[tuple[str, ...]]:
     ranker = index.ranker
     read = [normalizer.normalize(q.text) for q in questions]
-    evidence = [ranker.evidence(t, encoder.encode([t.text])[0]) for t in read]  # type: ignore[attr-defined]
+    evidence = [ranker.evidence(t, encoder.encode([t.text])[0]) for t in read]
     variants = {"all": PARTS} | {f"without {part}": tuple(p for p in PARTS if p != part) for part in PARTS}
     variants |= {f"only {part}": (part,) for part in PARTS}
     for name, parts in variants.items():
@@ -155,7 +155,7 @@ def _turned_away(questions: Sequence[Question], answers: Sequence[Answer]) -> st
     return text_table("Answerable questions that got no or another answer", ("kind", "n", "share"), rows)
 
 
-def _scope_table(settings: KnowledgeSettings, responder: Responder, _questions: Sequence[Question]) -> str:
+def _scope_table(settings: KnowledgeSettings, responder: Responder) -> str:
     outside = read_out_of_scope(settings.questions_dir, Part.EVALUATE)
     by_kind: dict[str, list[Answer]] = defaultdict(list)
     for row in outside:
