@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     worker_id: str | None = None
     dialogue_workers: Annotated[int, Field(ge=1, le=64)] = 8
     lease_s: Annotated[float, Field(ge=5)] = 60.0
-    send_rate_per_s: Annotated[float, Field(gt=0, le=30)] = 28.0
+    send_rate_per_s: Annotated[float, Field(gt=0, le=30)] = 30.0
 
     log_level: str = "INFO"
     log_json: bool = True

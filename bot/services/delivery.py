@@ -61,7 +61,7 @@ class Delivery:
         *,
         worker_id: str,
         clock: Callable[[], datetime],
-        rate_per_s: float = 28.0,
+        rate_per_s: float = 30.0,
         lease_s: float = 60.0,
         staff_chat_id: int | None = None,
         paced: bool = True,
@@ -126,6 +126,7 @@ class Delivery:
             task = asyncio.create_task(self._deliver(row))
             self._tasks.add(task)
             task.add_done_callback(self._finished)
+        await asyncio.sleep(0)  # let the calls begin before the next look
         return 0.0 if rows else 0.05
 
     def _choose(self, candidates: list[Candidate]) -> tuple[list[Candidate], float]:

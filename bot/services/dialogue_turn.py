@@ -36,6 +36,9 @@ log = structlog.get_logger()
 RETRY_AFTER_S = (4.0, 12.0)
 """Pauses between tries while the model can't be reached: three tries within about 20 seconds, then the kind reply."""
 
+TYPING_AFTER_S = 0.3
+"""An answer that comes sooner needs no "typing", and the call would only delay it."""
+
 FORGET_RETRY_S = 60.0
 MODEL_TIMEOUT_S = 20.0
 CALL_COUNSELOR = "utter_request_counselor"
@@ -175,6 +178,7 @@ class DialogueTurn:
             typing.cancel()
 
     async def _show_typing(self, chat_id: int) -> None:
+        await asyncio.sleep(TYPING_AFTER_S)
         while self._presence is not None:
             await self._presence.typing(chat_id)
             await asyncio.sleep(4.5)  # Telegram shows it for five seconds

@@ -60,7 +60,7 @@ class Engine:
         dialogue_workers: int = 8,
         dialogue_ready: asyncio.Event | None = None,
         lease_s: float = 60.0,
-        send_rate_per_s: float = 28.0,
+        send_rate_per_s: float = 30.0,
         payload_days: int = 7,
         paced: bool = True,
     ) -> None:
@@ -156,13 +156,16 @@ class Engine:
                     answers.append(tap)
             for row in failed:
                 await self._count_failure(db, row)
+            # Turns are claimed here as well: one transaction less before the model is asked.
+            claimed = await self._claim_turns(db) if rows else []
+            more = bool(rows) and await inbox.has_new(db, self._clock())
         structlog.contextvars.clear_contextvars()
+        self._start(claimed)
         if rows:
             self._delivery.wake()
-            self._dialogue.set()
         for query_id, notice in answers:
             self._in_background(self._answer_tap(query_id, notice))
-        return bool(rows)
+        return more
 
     async def _receive_one(self, db: AsyncSession, row: InboxRow) -> tuple[str, str | None] | None:
         now = self._clock()
@@ -216,19 +219,28 @@ class Engine:
     # -- second stage ------------------------------------------------------------------------------
 
     async def _start_turns(self) -> bool:
-        if self._dialogue_ready is not None and not self._dialogue_ready.is_set():
-            return False
+        async with self._database.read() as db:  # reading keeps out of the writers' way
+            waiting = await inbox.has_dialogue(db, self._clock())
+        if waiting:
+            async with self._database.write() as db:
+                rows = await self._claim_turns(db)
+            self._start(rows)
+        return False
+
+    async def _claim_turns(self, db: AsyncSession) -> list[InboxRow]:
+        ready = self._dialogue_ready is None or self._dialogue_ready.is_set()
         room = self._dialogue_workers - len(self._running)
-        if room <= 0:
-            return False
-        now = self._clock()
-        async with self._database.write() as db:
-            rows = await inbox.claim_dialogue(db, now, worker_id=self._worker_id, lease_s=self._lease_s, limit=room)
+        if not ready or room <= 0:
+            return []
+        return await inbox.claim_dialogue(
+            db, self._clock(), worker_id=self._worker_id, lease_s=self._lease_s, limit=room
+        )
+
+    def _start(self, rows: Sequence[InboxRow]) -> None:
         for row in rows:
             task = asyncio.create_task(self._turns.run(row))
             self._running.add(task)
             task.add_done_callback(self._turn_finished)
-        return False
 
     def _turn_finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

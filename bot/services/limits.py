@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-PRIORITY_RESERVE = 5.0
-"""Sends a second that only crisis replies and pages may use."""
+ORDINARY_BURST = 6.0
+"""Ordinary sends at once; after that they are spread evenly, so that a crisis reply finds a gap within a moment."""
+
+SECOND_S = 1.0
 
 PRIVATE_BURST = 4.0
 GROUP_PER_MINUTE = 20
@@ -46,30 +48,30 @@ class Limits:
         rate_per_s: Overall limit of this process.
     """
 
-    rate_per_s: float = 28.0
-    _overall: Bucket = field(init=False)
+    rate_per_s: float = 30.0
+    _ordinary: Bucket = field(init=False)
+    _last_second: deque[float] = field(default_factory=deque)
     _private: dict[str, Bucket] = field(default_factory=dict)
     _groups: dict[str, deque[float]] = field(default_factory=dict)
     _ordinary_paused_until: float = 0.0
     _paused_chats: deque[tuple[float, str]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
-        # A bucket as large as the rate would let twice the rate through within one second.
-        capacity = max(PRIORITY_RESERVE + 1, self.rate_per_s / 4)
-        self._overall = Bucket(self.rate_per_s - capacity / 2, capacity, capacity, 0.0)
+        self._ordinary = Bucket(self.rate_per_s, ORDINARY_BURST, ORDINARY_BURST, 0.0)
 
     def wait_s(self, chat: str, *, is_group: bool, priority: bool, now: float) -> float:
         """Return 0 when this chat may be sent to now, else seconds to wait."""
         if not priority and now < self._ordinary_paused_until:
             return self._ordinary_paused_until - now
-        needed = 1.0 if priority else 1.0 + PRIORITY_RESERVE
-        overall = (needed - self._overall.level(now)) / self._overall.rate
-        return max(0.0, overall, self._group_wait(chat, priority, now) if is_group else self._private_wait(chat, now))
+        spread = 0.0 if priority else (1.0 - self._ordinary.level(now)) / self._ordinary.rate
+        own = self._group_wait(chat, priority, now) if is_group else self._private_wait(chat, now)
+        return max(0.0, spread, self._overall_wait(now), own)
 
     def take(self, chat: str, *, is_group: bool, now: float) -> None:
         """Count a send."""
-        self._overall.level(now)
-        self._overall.tokens -= 1
+        self._last_second.append(now)
+        self._ordinary.level(now)
+        self._ordinary.tokens -= 1
         if is_group:
             self._groups.setdefault(chat, deque()).append(now)
         else:
@@ -86,6 +88,13 @@ class Limits:
             self._paused_chats.popleft()
         if len({name for _, name in self._paused_chats}) >= OVERALL_SIGN:
             self._ordinary_paused_until = max(self._ordinary_paused_until, now + retry_after_s)
+
+    def _overall_wait(self, now: float) -> float:
+        while self._last_second and now - self._last_second[0] >= SECOND_S:
+            self._last_second.popleft()
+        allowed = max(1, int(self.rate_per_s))
+        sends = self._last_second
+        return 0.0 if len(sends) < allowed else sends[len(sends) - allowed] + SECOND_S - now
 
     def _private_wait(self, chat: str, now: float) -> float:
         bucket = self._private.get(chat)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import Integer, Select, bindparam, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -66,54 +66,64 @@ def payload_of(db: AsyncSession, row: InboxRow) -> dict[str, Any]:
 
 async def take_new(db: AsyncSession, now: datetime, *, limit: int = 8) -> list[InboxRow]:
     """Return the oldest unscreened row of each chat, locked until the end of this transaction."""
-    earlier = aliased(InboxRow)
-    statement = (
-        select(InboxRow)
-        .where(
-            InboxRow.state == InboxState.NEW.value,
-            or_(InboxRow.not_before.is_(None), InboxRow.not_before <= now),
-            ~exists().where(
-                earlier.chat_key == InboxRow.chat_key,
-                earlier.state == InboxState.NEW.value,
-                earlier.update_id < InboxRow.update_id,
-            ),
-        )
-        .order_by(InboxRow.update_id)
-        .limit(limit)
-    )
-    if is_postgresql(db):
-        statement = statement.with_for_update(skip_locked=True, of=InboxRow)
-    return list((await db.execute(statement)).scalars())
+    return await _select(db, _NEW, now, limit)
+
+
+async def has_new(db: AsyncSession, now: datetime) -> bool:
+    """Return whether `take_new` would find something."""
+    return (await db.execute(_NEW.with_only_columns(InboxRow.update_id), {"now": now, "most": 1})).first() is not None
 
 
 async def claim_dialogue(
     db: AsyncSession, now: datetime, *, worker_id: str, lease_s: float, limit: int
 ) -> list[InboxRow]:
     """Claim the oldest dialogue row of as many chats as fit."""
-    earlier = aliased(InboxRow)
-    statement = (
-        select(InboxRow)
-        .where(
-            InboxRow.state == InboxState.DIALOGUE.value,
-            or_(InboxRow.not_before.is_(None), InboxRow.not_before <= now),
-            or_(InboxRow.lease_until.is_(None), InboxRow.lease_until < now),
-            ~exists().where(
-                earlier.chat_key == InboxRow.chat_key,
-                earlier.state.in_([InboxState.NEW.value, InboxState.DIALOGUE.value]),
-                earlier.update_id < InboxRow.update_id,
-            ),
-        )
-        .order_by(InboxRow.update_id)
-        .limit(limit)
-    )
-    if is_postgresql(db):
-        statement = statement.with_for_update(skip_locked=True, of=InboxRow)
-    rows = list((await db.execute(statement)).scalars())
+    rows = await _select(db, _DIALOGUE, now, limit)
     for row in rows:
         row.claimed_by = worker_id
         row.lease_until = now + timedelta(seconds=lease_s)
         row.attempts += 1
     return rows
+
+
+async def has_dialogue(db: AsyncSession, now: datetime) -> bool:
+    """Return whether `claim_dialogue` would find something."""
+    found = await db.execute(_DIALOGUE.with_only_columns(InboxRow.update_id), {"now": now, "most": 1})
+    return found.first() is not None
+
+
+def _oldest_of_chat(state: InboxState, *before: InboxState) -> Select[InboxRow]:
+    """Return the statement for rows in `state` that no earlier row of their chat, in a state of `before`, holds back.
+
+    Built once: putting it together took longer than running it. Parameters: `now`, `most`.
+    """
+    earlier = aliased(InboxRow)
+    now = bindparam("now", type_=InboxRow.not_before.type)
+    return (
+        select(InboxRow)
+        .where(
+            InboxRow.state == state.value,
+            or_(InboxRow.not_before.is_(None), InboxRow.not_before <= now),
+            or_(InboxRow.lease_until.is_(None), InboxRow.lease_until < now),
+            ~exists().where(
+                earlier.chat_key == InboxRow.chat_key,
+                earlier.state.in_([state.value for state in before]),
+                earlier.update_id < InboxRow.update_id,
+            ),
+        )
+        .order_by(InboxRow.update_id)
+        .limit(bindparam("most", type_=Integer))
+    )
+
+
+_NEW = _oldest_of_chat(InboxState.NEW, InboxState.NEW)
+_DIALOGUE = _oldest_of_chat(InboxState.DIALOGUE, InboxState.NEW, InboxState.DIALOGUE)
+
+
+async def _select(db: AsyncSession, statement: Select[InboxRow], now: datetime, limit: int) -> list[InboxRow]:
+    if is_postgresql(db):
+        statement = statement.with_for_update(skip_locked=True, of=InboxRow)
+    return list((await db.execute(statement, {"now": now, "most": limit})).scalars())
 
 
 async def finish_dialogue(

@@ -22,7 +22,7 @@ async def test_start_asks_for_consent_then_role_then_invites(gateway: Gateway) -
 
 async def test_question_is_answered_by_the_dialogue_model(gateway: Gateway) -> None:
     siti = await gateway.newcomer()
-    gateway.dialogue.delay_s = 0.2
+    gateway.dialogue.delay_s = TYPING_AFTER_S + 0.2
     siti.say("halo apa kabar")
     await gateway.wait_for(siti, "echo: halo apa kabar")
     assert gateway.double.called("sendChatAction")

@@ -24,7 +24,7 @@ def _most_within(times: list[float], span: float) -> int:
 
 
 def test_overall_rate_holds_in_every_second() -> None:
-    times = _sends(Limits(28.0), [f"c{n}" for n in range(300)], seconds=5)
+    times = _sends(Limits(30.0), [f"c{n}" for n in range(300)], seconds=5)
     assert 20 <= _most_within(times, 1.0) <= 30
 
 
@@ -47,7 +47,7 @@ def test_ordinary_group_messages_leave_room_for_pages() -> None:
 
 
 def test_priority_may_use_what_ordinary_may_not() -> None:
-    limits = Limits(28.0)
+    limits = Limits(30.0)
     while limits.wait_s(f"c{len(limits._private)}", is_group=False, priority=False, now=1.0) == 0:
         limits.take(f"c{len(limits._private)}", is_group=False, now=1.0)
     assert limits.wait_s("new", is_group=False, priority=True, now=1.0) == 0
