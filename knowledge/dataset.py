@@ -45,6 +45,8 @@ class Question:
     language: str
     speaker: str
     style: str
+    #: Who wrote it, where a part has several writers: figures by writer show how far they carry.
+    writer: str = "first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,13 @@ class RiskMessage:
     language: str
     speaker: str
     style: str
+    writer: str = "first"
 
 
 def read_questions(folder: Path, part: Part) -> list[Question]:
     """Read a part's questions. Raises ContentError naming file, line and the mend."""
     return [
-        Question(row["text"], row["topic"], row["lang"], row["speaker"], row["style"])
+        Question(row["text"], row["topic"], row["lang"], row["speaker"], row["style"], row.get("writer", "first"))
         for row in _rows(folder / part, {"text", "topic", "lang", "speaker", "style"})
     ]
 
@@ -111,7 +114,13 @@ def read_risk_messages(folder: Path, part: Part) -> list[RiskMessage]:
     needed = {"text", "level", "categories", "lang", "speaker", "style"}
     return [
         RiskMessage(
-            row["text"], row["level"], tuple(row["categories"]), row["lang"], row["speaker"], row["style"]
+            row["text"],
+            row["level"],
+            tuple(row["categories"]),
+            row["lang"],
+            row["speaker"],
+            row["style"],
+            row.get("writer", "first"),
         )
         for row in _rows(folder / part, needed)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -48,14 +49,37 @@ class Score:
         )
 
 
-def retrieval_tables(settings: KnowledgeSettings) -> Iterator[str]:
-    """Yield the tables as text, one after the other."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A baseline measured elsewhere: ranks of all evaluated questions in their order, time a question, memory."""
+
+    ranks: Sequence[int]
+    took_ms: float
+    memory_mb: float
+
+
+def resident_mb() -> float:
+    """Return this process's resident memory; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def retrieval_tables(settings: KnowledgeSettings, *, faq: Measured | None = None) -> Iterator[str]:
+    """Yield the tables as text, one after the other.
+
+    Args:
+        faq: The stock Rasa FAQ, which only Rasa's own environment can measure.
+    """
+    memory = resident_mb()
     encoder = load_encoder(settings)
     normalizer = load_normalizer()
     index = load_index(settings.index_dir, encoder_id=encoder.model_id)
     responder = Responder(index, encoder, normalizer)
     questions = read_questions(settings.questions_dir, Part.EVALUATE)
-    yield from _ranking_tables(settings, responder, index, encoder, normalizer, questions)
+    yield from _ranking_tables(settings, responder, index, encoder, normalizer, questions, faq, memory)
     yield _scope_table(settings, responder)
     yield _follow_up_table(settings, responder)
     yield _coverage_table(index)
@@ -73,23 +97,31 @@ def _ranking_tables(
     encoder: Encoder,
     normalizer: Normalizer,
     questions: Sequence[Question],
+    faq: Measured | None,
+    memory: float,
 ) -> Iterator[str]:
     started = time.perf_counter()
     answers = [responder.answer([q.text], speaker=q.speaker) for q in questions]
     took = (time.perf_counter() - started) / max(len(questions), 1) * 1000
     ranks = [rank_of(q.topic, [t.id for t in a.topics]) for q, a in zip(questions, answers, strict=True)]
-    rows = [_row("Pendamping", ranks, took)]
-    for name, ranking in _baselines(settings, normalizer).items():
+    rows = [(*_row("Pendamping", ranks, took), f"{resident_mb() - memory:.0f}")]
+    for name, make in _baselines(settings, normalizer).items():
+        memory = resident_mb()
+        ranking = make()
         begun = time.perf_counter()
         base = [rank_of(q.topic, ranking(q.text)) for q in questions]
-        rows.append(_row(name, base, (time.perf_counter() - begun) / max(len(questions), 1) * 1000))
-    yield text_table(f"Retrieval, {len(questions)} unseen questions", ("method", "n", "top-1", "top-3", "MRR", "ms"), rows)
+        took = (time.perf_counter() - begun) / max(len(questions), 1) * 1000
+        rows.append((*_row(name, base, took), f"{max(0.0, resident_mb() - memory):.0f}"))
+    if faq is not None:
+        rows.append((*_row("stock Rasa FAQ", faq.ranks, faq.took_ms), f"{faq.memory_mb:.0f}"))
+    head = ("method", "n", "top-1", "top-3", "MRR", "ms", "MB")
+    yield text_table(f"Retrieval, {len(questions)} unseen questions", head, rows)
     yield text_table(
         "Ablation: ranking by the parts that remain",
         ("parts", "n", "top-1", "top-3", "MRR", "ms"),
         list(_ablation(index, encoder, normalizer, questions)),
     )
-    for field in ("language", "speaker", "style"):
+    for field in ("language", "speaker", "style", "writer"):
         yield _split(f"By {field}", [(getattr(q, field), rank) for q, rank in zip(questions, ranks, strict=True)])
     yield _split("By group", [(q.topic.split(".")[0], rank) for q, rank in zip(questions, ranks, strict=True)])
     yield _turned_away(questions, answers)
@@ -112,27 +144,29 @@ def _ablation(
         yield _row(name, ranks, float("nan"))
 
 
-def _baselines(settings: KnowledgeSettings, normalizer: Normalizer) -> dict[str, Ranking]:
-    """Return simpler methods over the same sample questions."""
+def _baselines(settings: KnowledgeSettings, normalizer: Normalizer) -> dict[str, Callable[[], Ranking]]:
+    """Return simpler methods over the same sample questions, each as a function that makes it ready."""
     content = read_content(settings)
     rows = [(question.text, question.topic) for question in content.questions]
     rows += [(p.title[lang] + ". " + p.body[lang], p.topic) for p in content.passages for lang in ("id", "en")]
     topics = [topic for _, topic in rows]
     texts = [normalizer.normalize(text) for text, _ in rows]
-    bm25 = Bm25(characters=False).fit(texts)
-    untuned = _untuned_encoder(settings)
-    vectors = np.stack([untuned.encode([text])[0] for text, _ in rows])
-    mean = vectors.mean(axis=0)
-    centred = vectors - mean
-    centred /= np.linalg.norm(centred, axis=1, keepdims=True)
-
     def best_first(scores: np.ndarray[tuple[int], np.dtype[np.float32]]) -> list[str]:
         return list(dict.fromkeys(topics[i] for i in np.argsort(-scores)[:400]))
 
-    return {
-        "BM25 over stems": lambda text: best_first(bm25.scores(normalizer.normalize(text))),
-        "untuned e5-small, centred": lambda text: best_first(centred @ (untuned.encode([text])[0] - mean)),
-    }
+    def by_stems() -> Ranking:
+        bm25 = Bm25(characters=False).fit(texts)
+        return lambda text: best_first(bm25.scores(normalizer.normalize(text)))
+
+    def by_untuned_encoder() -> Ranking:
+        untuned = _untuned_encoder(settings)
+        vectors = np.stack([untuned.encode([text])[0] for text, _ in rows])
+        mean = vectors.mean(axis=0)
+        centred = vectors - mean
+        centred /= np.linalg.norm(centred, axis=1, keepdims=True)
+        return lambda text: best_first(centred @ (untuned.encode([text])[0] - mean))
+
+    return {"BM25 over stems": by_stems, "untuned e5-small, centred": by_untuned_encoder}
 
 
 def _untuned_encoder(settings: KnowledgeSettings) -> OnnxEncoder:

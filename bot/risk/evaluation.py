@@ -59,6 +59,11 @@ def risk_tables(settings: KnowledgeSettings) -> Iterator[str]:
         "ms",
     )
     yield text_table(f"Risk screen, {len(messages)} unseen messages", head, rows)
+    by_writer = []
+    for writer in sorted({message.writer for message in messages}):
+        own = [(m, r) for m, r in zip(messages, results["Pendamping"], strict=True) if m.writer == writer]
+        by_writer.append((writer, *_summary([m for m, _ in own], [r for _, r in own])))
+    yield text_table("Pendamping by the writer of the messages", ("writer", *head[1:-1]), by_writer)
     for title, key in (
         ("Recall at level >= 2 by category", lambda m: m.categories),
         ("Recall at level >= 2 by style", lambda m: (m.style,)),
