@@ -243,7 +243,9 @@ class Delivery:
         elif isinstance(error, BlockedError | RefusedError):
             code = error.code if isinstance(error, BlockedError) else refusal_code(error.reason)
             await outbox.mark_dead(db, row, now, worker_id=worker, code=code)
-            log.error("outbox.dead", outbox_id=row.outbox_id, method=row.method, lane=row.lane.value, code=code)
+            # A group without topics is as good as one with them: replies to the case card are relayed instead.
+            tell = log.info if code == "no_forum" else log.error
+            tell("outbox.dead", outbox_id=row.outbox_id, method=row.method, lane=row.lane.value, code=code)
             if isinstance(error, BlockedError) and not row.is_group:
                 await self._mark_blocked(db, row, now)
             if row.ref is not None:

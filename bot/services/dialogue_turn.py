@@ -22,7 +22,7 @@ from bot.services.cleaning import text_for_dialogue
 from bot.services.feedback import feedback_row
 from bot.services.outgoing import CALLBACK_BYTES
 from bot.services.risk_path import SUPPORT
-from bot.services.turn import Desk, Turn, language_of
+from bot.services.turn import DIALOGUE_REPLIES, Desk, Turn, language_of
 from bot.store import inbox
 from bot.store.database import Database
 from bot.store.inbox import ClaimLostError
@@ -123,7 +123,7 @@ class DialogueTurn:
             await inbox.finish_dialogue(db, row, now, worker_id=self._worker_id)
             if person is None or person.consent_at is None:
                 return
-            turn = Turn(db, self._desk, update, person, now, asked.language)
+            turn = Turn(db, self._desk, update, person, now, asked.language, DIALOGUE_REPLIES)
             # A counselor may have taken over while the model was thinking.
             if await self._desk.escalations.open_handoff(db, person):
                 await self._desk.escalations.relay_from_person(db, person, update, now)
@@ -232,5 +232,5 @@ class DialogueTurn:
         update = self._parse(payload)
         person = await find_person(db, update.chat_id)
         if person is not None:
-            turn = Turn(db, self._desk, update, person, now, language_of(person))
+            turn = Turn(db, self._desk, update, person, now, language_of(person), DIALOGUE_REPLIES)
             await turn.say(turn.text("trouble"), buttons=[turn.counselor_button()])

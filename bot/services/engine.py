@@ -26,6 +26,7 @@ from bot.store.database import Database, vault_of
 from bot.store.inbox import NewUpdate
 from bot.store.models import InboxRow, InboxState
 from bot.store.retention import purge
+from bot.store.utterances import add_utterance
 
 log = structlog.get_logger()
 
@@ -175,12 +176,26 @@ class Engine:
         if outcome.forget is not None:
             row.payload_enc = vault_of(db).seal_json({"forget": outcome.forget})
         row.utterance_id = outcome.utterance_id
-        if outcome.next is Next.DIALOGUE or outcome.forget is not None:
+        if outcome.agreed:
+            await self._take_up_held(db, update, now)
+        if outcome.next is Next.CONSENT:
+            row.state = InboxState.HELD.value
+        elif outcome.next is Next.DIALOGUE or outcome.forget is not None:
             row.state, row.attempts, row.not_before = InboxState.DIALOGUE.value, 0, None
         else:
             row.state, row.done_at = InboxState.DONE.value, now
         await db.flush()
         return (update.tap.query_id, outcome.notice) if update.tap is not None else None
+
+    async def _take_up_held(self, db: AsyncSession, update: Incoming, now: datetime) -> None:
+        """Answer what the person wrote before agreeing; it was screened when it came."""
+        person = await people.find_person(db, update.chat_id)
+        for row in await inbox.held_rows(db, vault_of(db).chat_key(update.chat_id)):
+            said = self._parse(inbox.payload_of(db, row))
+            if person is not None and row.utterance_id is None:
+                kept = await add_utterance(db, person.id, said.text, now, message_id=said.message_id)
+                row.utterance_id = kept.id
+            row.state, row.attempts = InboxState.DIALOGUE.value, 0
 
     async def _count_failure(self, db: AsyncSession, row: InboxRow) -> None:
         """Try again later; after the last try keep the row as dead, call a human and say so."""

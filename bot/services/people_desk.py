@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.ports import Button, Language, Role
 from bot.services.turn import Turn
+from bot.store import inbox
 
 
 async def welcome(turn: Turn) -> None:
@@ -15,8 +16,13 @@ async def welcome(turn: Turn) -> None:
 
 
 async def remind_of_consent(turn: Turn) -> None:
-    """Answer somebody who writes before agreeing; nothing of what they wrote is kept."""
+    """Ask somebody for consent who wants what needs it."""
     await turn.say(turn.text("consent_reminder"), buttons=_consent_buttons(turn))
+
+
+async def hold_for_consent(turn: Turn) -> None:
+    """Answer somebody who writes before agreeing: a long story at night must not have to be typed twice."""
+    await turn.say(turn.text("consent_first"), buttons=_consent_buttons(turn))
 
 
 def menu(turn: Turn) -> list[Button]:
@@ -55,6 +61,7 @@ async def handle_consent_tap(turn: Turn, answer: str) -> bool:
             await turn.say(turn.text("ready"), buttons=menu(turn))
         return True
     if answer == "no":
+        await inbox.delete_chat(turn.db, turn.person.chat_key, keep=turn.update.update_id)
         await turn.say(turn.text("consent_declined"), buttons=[turn.button("emergency", "m:emergency")])
         return True
     return False

@@ -39,6 +39,7 @@ class Next(StrEnum):
     """What remains to be done for an update."""
 
     NOTHING = "nothing"
+    CONSENT = "consent"
     DIALOGUE = "dialogue"
 
 
@@ -50,12 +51,14 @@ class Outcome:
         utterance_id: The stored utterance that the dialogue stage answers.
         notice: Shown where a button was tapped.
         forget: Conversation that the dialogue model must forget.
+        agreed: The person just gave consent: what was held until then may be answered.
     """
 
     next: Next = Next.NOTHING
     utterance_id: int | None = None
     notice: str | None = None
     forget: str | None = None
+    agreed: bool = False
 
 
 DONE = Outcome()
@@ -150,15 +153,15 @@ class Reception:
         if update.attachment is not None:
             await self._attachment(turn, update.attachment)
             return DONE
-        if person.consent_at is None:
-            await people_desk.remind_of_consent(turn)
-            return DONE
         if not update.text:
             await turn.say(turn.text("no_reply"))
             return DONE
         if command is not None:
             await turn.say(turn.text("unknown_command"), buttons=people_desk.menu(turn))
             return DONE
+        if person.consent_at is None:
+            await people_desk.hold_for_consent(turn)
+            return Outcome(Next.CONSENT)
         return Outcome(Next.DIALOGUE, utterance_id)
 
     async def _attachment(self, turn: Turn, kind: str) -> None:
@@ -214,11 +217,12 @@ class Reception:
             return DONE
         if namespace == "x" and rest == "yes":
             return Outcome(Next.DIALOGUE, forget=await privacy.delete_person(turn))
+        had_agreed = turn.person.consent_at is not None
         handler = _TAPS.get(namespace)
         if handler is None or not await handler(turn, rest):
             log.info("button.unknown", update_id=turn.update.update_id)
             await turn.say(turn.text("tap_too_old"), buttons=people_desk.menu(turn))
-        return DONE
+        return Outcome(agreed=turn.person.consent_at is not None and not had_agreed)
 
 
 async def _menu_tap(turn: Turn, rest: str) -> bool:

@@ -14,6 +14,8 @@ from bot.services.texts import Texts
 from bot.store.models import Person
 from bot.store.utterances import add_utterance
 
+DIALOGUE_REPLIES = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -45,6 +47,8 @@ class Turn:
     person: Person
     now: datetime
     language: Language
+    #: Replies so far; their keys in the outbox go by it. The dialogue stage counts from `DIALOGUE_REPLIES`, since
+    #: reception may have said something to the same update before.
     said: int = 0
 
     @property
@@ -76,7 +80,8 @@ class Turn:
             lane=lane,
         )
         self.said += 1
-        if parts and self.person.consent_at is not None:
+        # What is said in a crisis belongs to the case, whether or not the person has agreed to more.
+        if parts and (self.person.consent_at is not None or lane is Lane.PRIORITY):
             await add_utterance(self.db, self.person.id, text, self.now, direction="out", passage_id=passage_id)
 
     def counselor_button(self) -> Button:

@@ -167,6 +167,12 @@ async def release_worker(db: AsyncSession, worker_id: str) -> int:
     return changed_rows(result)
 
 
+async def held_rows(db: AsyncSession, chat_key: str) -> list[InboxRow]:
+    """Return what a person wrote before agreeing, oldest first."""
+    statement = select(InboxRow).where(InboxRow.chat_key == chat_key, InboxRow.state == InboxState.HELD.value)
+    return list((await db.execute(statement.order_by(InboxRow.update_id))).scalars())
+
+
 async def next_due(db: AsyncSession) -> datetime | None:
     """Return when the next postponed row is due, or None."""
     statement = select(InboxRow.not_before).where(

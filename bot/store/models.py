@@ -44,9 +44,13 @@ class Base(DeclarativeBase):
 
 
 class InboxState(StrEnum):
-    """NEW: not screened yet. DIALOGUE: screened, waits for the dialogue model. DONE and DEAD: finished."""
+    """NEW: not screened yet. HELD: waits for the person's consent. DIALOGUE: screened, waits for the dialogue model.
+
+    DONE and DEAD: finished.
+    """
 
     NEW = "new"
+    HELD = "held"
     DIALOGUE = "dialogue"
     DONE = "done"
     DEAD = "dead"

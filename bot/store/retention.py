@@ -10,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.store.models import Feedback, InboxRow, InboxState, KeyValue, OutboxRow, OutboxState, ReviewQuestion, Utterance
 from bot.store.rows import changed_rows
 
+HELD_FOR = timedelta(hours=1)
+"""How long what somebody wrote waits for their consent."""
+
 
 async def purge(db: AsyncSession, now: datetime, *, retention_days: int, payload_days: int) -> int:
     """Delete old utterances, finished rows and hints. Returns how many rows went.
@@ -25,6 +28,7 @@ async def purge(db: AsyncSession, now: datetime, *, retention_days: int, payload
         delete(Feedback).where(Feedback.created_at < old),
         delete(InboxRow).where(
             or_(
+                (InboxRow.state == InboxState.HELD.value) & (InboxRow.received_at < now - HELD_FOR),
                 (InboxRow.state == InboxState.DONE.value) & (InboxRow.done_at < finished),
                 (InboxRow.state == InboxState.DEAD.value) & (InboxRow.done_at < old),
             )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 
+from bot.services.dialogue_turn import TYPING_AFTER_S
 from bot.store.handoff_models import Case
 from bot.store.models import InboxRow, Person, ReviewQuestion
+from bot.store.retention import HELD_FOR, purge
 from tests.conftest import STAFF, Gateway
 
 
@@ -379,3 +382,46 @@ async def test_flood_limits_hold(paced_gateway: Gateway) -> None:
         await gateway.wait_for(person, "echo: pesan 5", timeout_s=20)
         assert [t for t in person.texts() if t.startswith("echo")] == [f"echo: pesan {n}" for n in range(6)]
     assert gateway.double.flood_violations == []
+
+
+async def test_what_was_written_before_consent_is_answered_after_it(gateway: Gateway) -> None:
+    siti = gateway.double.person(5)
+    siti.say("anak saya pakai sabu, saya harus bagaimana?")
+    siti.say("dia tidak mau bicara")
+    await gateway.aside(siti.wait_count, 2)
+    assert all("nanti langsung aku jawab" in text for text in siti.texts())
+    siti.tap("Setuju, mulai")
+    await gateway.wait_for(siti, "echo: dia tidak mau bicara")
+    assert [t for t in siti.texts() if t.startswith("echo")] == [
+        "echo: anak saya pakai sabu, saya harus bagaimana?",
+        "echo: dia tidak mau bicara",
+    ]
+
+
+async def test_what_was_written_before_declining_is_deleted(gateway: Gateway) -> None:
+    siti = gateway.double.person(5)
+    siti.say("halo")
+    await gateway.wait_for(siti, "nanti langsung aku jawab")
+    siti.tap("Tidak dulu")
+    await gateway.wait_for(siti, "Tidak apa-apa")
+    async with gateway.database.read() as db:
+        assert [row.payload_enc for row in (await db.execute(select(InboxRow))).scalars() if row.payload_enc] == []
+
+
+async def test_what_waits_for_consent_is_deleted_after_an_hour(gateway: Gateway) -> None:
+    siti = gateway.double.person(5)
+    siti.say("halo")
+    await gateway.wait_for(siti, "nanti langsung aku jawab")
+    later = datetime.now(UTC) + HELD_FOR + timedelta(minutes=1)
+    async with gateway.database.write() as db:
+        await purge(db, later, retention_days=180, payload_days=7)
+        assert list((await db.execute(select(InboxRow))).scalars()) == []
+
+
+async def test_crisis_reply_is_not_said_twice_to_somebody_without_consent(gateway: Gateway) -> None:
+    siti = gateway.double.person(5)
+    siti.say("L3 sekarang")
+    await gateway.wait_for(siti, "CRISIS 3")
+    siti.say("L3 sekarang juga")
+    await gateway.wait_for(gateway.staff, "sekarang juga")
+    assert sum("CRISIS 3" in text for text in siti.texts()) == 1
