@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from bot.risk.assessment import RiskLevel
+from bot.risk.prefilter import Prefilter
 
 LEXICON_FILE = Path(__file__).with_name("lexicon.yaml")
 #: libyaml reads the lexicon in a tenth of the time, where it is there.
@@ -58,12 +59,18 @@ class Lexicon:
         self._patterns = patterns
         self._scope = scope
         self._harmless = harmless
+        self._likely = Prefilter([pattern.expression for pattern in patterns])
+        self._likely_harmless = Prefilter(harmless)
 
     def find(self, text: str) -> list[Match]:
         """Return all matches in a normalised text, strongest first."""
-        covered = [match.span() for expression in self._harmless for match in expression.finditer(text)]
+        patterns = [self._patterns[position] for position in self._likely.candidates(text)]
+        if not patterns:
+            return []
+        harmless = [self._harmless[position] for position in self._likely_harmless.candidates(text)]
+        covered = [match.span() for expression in harmless for match in expression.finditer(text)]
         found: list[Match] = []
-        for pattern in self._patterns:
+        for pattern in patterns:
             for hit in pattern.expression.finditer(text):
                 if any(start < hit.end() and hit.start() < end for start, end in covered):
                     continue

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from bot.risk.model import RiskModel, Vectors
 from bot.risk.screen import Thresholds
 from knowledge.dataset import Part, RiskMessage, read_risk_messages
+from knowledge.encoder.bulk import encode_many
 from knowledge.encoder.serving import Encoder
 from knowledge.language import NormalizedText, Normalizer
 
@@ -72,14 +72,15 @@ def _read(
     messages: Sequence[RiskMessage], encoder: Encoder, normalizer: Normalizer
 ) -> tuple[list[NormalizedText], Vectors]:
     texts = [normalizer.normalize(message.text) for message in messages]
-    vectors = np.stack([encoder.encode([t.text])[0] for t in tqdm(texts, desc="risk", unit="text", leave=False, disable=None)])
-    return texts, vectors
+    return texts, encode_many(encoder, [text.text for text in texts], "risk")
 
 
 def _fingerprint(data_dir: Path, encoder_id: str) -> str:
     digest = hashlib.sha256(encoder_id.encode())
-    language = Path(__file__).resolve().parents[2] / "knowledge" / "language"
-    files = [*data_dir.rglob("*.jsonl"), *(Path(__file__).with_name(name) for name in ("model.py", "training.py")), *language.glob("*.[tp]*")]
+    knowledge = Path(__file__).resolve().parents[2] / "knowledge"
+    files = [*data_dir.rglob("*.jsonl"), *(knowledge / "language").glob("*.[tp]*")]
+    files += [Path(__file__).with_name(name) for name in ("model.py", "training.py")]
+    files += [knowledge / name for name in ("lexical.py", "linear.py")]
     for path in sorted(path for path in files if path.is_file()):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
