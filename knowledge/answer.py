@@ -17,7 +17,6 @@ import numpy.typing as npt
 import yaml
 
 from knowledge.build import contextual
-from knowledge.conversation import FollowUpGate
 from knowledge.dataset import Scope
 from knowledge.encoder.serving import Encoder, OnnxEncoder
 from knowledge.index import KnowledgeIndex, load_index
@@ -32,6 +31,8 @@ MAX_CHARACTERS = 1_200
 #: Cosine to a question of the overlay from which its passages answer what only a centre can know. Source: measured with
 #: the overlay example: 12 of 14 paraphrases reach it, and 4 % of other questions that only a centre can answer.
 LOCAL_SIMILARITY = 0.7
+#: A reading with context that can't weigh more than this changes no ranking, and is not made.
+NEGLIGIBLE_SHARE = 0.05
 _RANKED = 10
 _OPTIONS = 3
 #: A topic's first passage is its general answer, and the one to show where the question fits several alike.
@@ -150,6 +151,8 @@ class Responder:
         earlier = [turn for turn in turns[:-1] if turn.strip()]
         if not earlier or not last.words:
             return alone, 0.0, None
+        if self._index.gate.greatest_share(last, float(alone.max())) < NEGLIGIBLE_SHARE:
+            return alone, 0.0, None
         previous = earlier[-1] if len(earlier[-1].split()) > 4 else " ".join(earlier[-2:])
         together = self._exchange_substance(previous, last) or contextual(self._normalizer, (previous, turns[-1]))
         joined = self._rank(together, self._encoder.encode([together.text])[0])
@@ -157,7 +160,7 @@ class Responder:
             joined = joined.copy()
             joined[self._index.ranker.topics.index(topic)] *= 1.5
             joined /= joined.sum()
-        features = FollowUpGate.features(last.text, float(alone.max()), float(joined.max()))
+        features = self._index.gate.features(last, float(alone.max()), float(joined.max()))
         share = self._index.gate.share(features)
         return (1 - share) * alone + share * joined, share, together
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from tqdm import tqdm
 
 from knowledge.contact import CONTACTS_FILE, read_contacts
 from knowledge.conversation import FollowUpGate, join_turns
@@ -25,6 +24,7 @@ from knowledge.dataset import (
     read_out_of_scope,
     read_questions,
 )
+from knowledge.encoder.bulk import encode_many
 from knowledge.encoder.serving import Encoder
 from knowledge.errors import ContentError
 from knowledge.index import FORMAT, KnowledgeIndex, PassageSearch, read_manifest, save_index
@@ -44,7 +44,18 @@ CLEAR_WRONG_ABSTENTIONS = 0.01
 WRONG_REFUSALS = 0.02
 _SEED = 7
 #: Modules whose code shapes what a build holds.
-_SHAPING = ("build", "contact", "conversation", "index", "lexical", "passage", "ranking", "scope", "vector_index")
+_SHAPING = (
+    "build",
+    "contact",
+    "conversation",
+    "index",
+    "lexical",
+    "linear",
+    "passage",
+    "ranking",
+    "scope",
+    "vector_index",
+)
 
 Progress = Callable[[str], None]
 
@@ -72,7 +83,9 @@ def read_content(settings: KnowledgeSettings) -> Content:
         if passage.local and passage.id in general:
             raise ContentError(f"{where}: '{passage.id}' is the id of a general passage: give it an id of its own")
         if passage.topic not in topics:
-            raise ContentError(f"{where}: '{passage.topic}' is no topic of {TOPICS_FILE.name}: use one that stands there")
+            raise ContentError(
+                f"{where}: '{passage.topic}' is no topic of {TOPICS_FILE.name}: use one that stands there"
+            )
     local_questions = read_local_questions(settings.overlay_questions)
     questions = [*read_questions(settings.questions_dir, Part.TRAIN), *local_questions]
     if unknown := {question.topic for question in questions} - set(topics):
@@ -90,11 +103,7 @@ def read_content(settings: KnowledgeSettings) -> Content:
 def read_topics() -> dict[str, dict[str, str]]:
     """Return topic id -> Indonesian title, in file order, each in a mapping that takes further languages."""
     groups = yaml.safe_load(TOPICS_FILE.read_text(encoding="utf-8"))["topics"]
-    return {
-        topic["id"]: {"id": topic["title"]}
-        for group in groups.values()
-        for topic in group
-    }
+    return {topic["id"]: {"id": topic["title"]} for group in groups.values() for topic in group}
 
 
 def fingerprint(settings: KnowledgeSettings, encoder_id: str) -> str:
@@ -103,7 +112,9 @@ def fingerprint(settings: KnowledgeSettings, encoder_id: str) -> str:
     folders = [settings.passages_dir, settings.questions_dir, settings.overlay_dir, ROOT / "knowledge" / "language"]
     files = [TOPICS_FILE, CONTACTS_FILE]
     for folder in folders:
-        files += [p for p in folder.rglob("*") if p.is_file() and p.suffix in {".md", ".jsonl", ".tsv", ".txt", ".yaml"}]
+        files += [
+            p for p in folder.rglob("*") if p.is_file() and p.suffix in {".md", ".jsonl", ".tsv", ".txt", ".yaml"}
+        ]
     files += [Path(__file__).with_name(f"{name}.py") for name in _SHAPING]
     for path in sorted(files):
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
@@ -150,7 +161,7 @@ def build_index(
     )
     say("learning what is out of scope")
     scope = _fit_scope(settings, content, ranker, reader, tune)
-    gate = _fit_gate(settings, ranker, reader, tune)
+    gate = _fit_gate(settings, content, ranker, reader, tune)
     sure = sorted(float(ranker.fuse(ranker.evidence(text, vector)).max()) for text, vector in read)
     return KnowledgeIndex(
         encoder_id=encoder.model_id,
@@ -168,7 +179,7 @@ def build_index(
 
 
 class _Reader:
-    """Normalises and encodes texts, with a progress bar for many."""
+    """Normalises and encodes texts; each is encoded once a build, though ranking and scope learn from the same."""
 
     def __init__(self, encoder: Encoder, normalizer: Normalizer) -> None:
         self.encoder = encoder
@@ -177,21 +188,15 @@ class _Reader:
 
     def read(self, text: str) -> tuple[NormalizedText, Vectors]:
         normalized = self.normalizer.normalize(text)
-        return normalized, self._vector(normalized.text)
+        return normalized, self.vectors([normalized.text], "encoding")[0]
 
     def vectors(self, texts: Sequence[str], title: str) -> Vectors:
-        return np.stack([self._vector(text) for text in tqdm(texts, desc=title, unit="text", leave=False, disable=None)])
-
-    def _vector(self, text: str) -> Vectors:
-        # The ranking and the scope judge learn from the same questions: each text is encoded once a build.
-        if text not in self._known:
-            self._known[text] = self.encoder.encode([text])[0]
-        return self._known[text]
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        self._known.update(zip(new, encode_many(self.encoder, new, title), strict=True))
+        return np.stack([self._known[text] for text in texts])
 
 
-def _build_ranker(
-    content: Content, follow_ups: Sequence[FollowUp], topics: list[str], reader: _Reader
-) -> TopicRanker:
+def _build_ranker(content: Content, follow_ups: Sequence[FollowUp], topics: list[str], reader: _Reader) -> TopicRanker:
     rows = [(question.text, question.topic) for question in content.questions]
     rows += [(f"{p.title[lang]}. {p.body[lang]}", p.topic) for p in content.passages for lang in LANGUAGES]
     rows += [(title, topic) for topic, titles in content.topics.items() for title in titles.values()]
@@ -255,8 +260,7 @@ def _fit_scope(
     tune_scopes = [scope for _, scope in rows]
     classifier.fit_final([t for t, _ in read], np.stack([v for _, v in read]), confidences, tune_scopes)
     decisions = [
-        classifier.judge(text, vector, confidence)
-        for (text, vector), confidence in zip(read, confidences, strict=True)
+        classifier.judge(text, vector, confidence) for (text, vector), confidence in zip(read, confidences, strict=True)
     ]
     answerable = sorted(
         float(decision.probabilities[SCOPES.index(Scope.IN_SCOPE)])
@@ -275,23 +279,34 @@ def _fit_scope(
 
 
 def _fit_gate(
-    settings: KnowledgeSettings, ranker: TopicRanker, reader: _Reader, tune: Sequence[Question]
+    settings: KnowledgeSettings, content: Content, ranker: TopicRanker, reader: _Reader, tune: Sequence[Question]
 ) -> FollowUpGate:
     """Learn when the reading with context is the better one, from real follow-ups and from changes of subject."""
     gate = FollowUpGate()
     chooser = random.Random(_SEED)
-    conversations = [(row.turns, row.topic) for row in read_follow_ups(settings.questions_dir, Part.TUNE)]
-    for question in chooser.sample(list(tune), min(len(tune), 2 * len(conversations))):
-        conversations.append(((chooser.choice(list(tune)).text, question.text), question.topic))
+    lasts = [row.turns[-1] for row in read_follow_ups(settings.questions_dir, Part.TRAIN)]
+    alone = [
+        question.text
+        for question in chooser.sample(list(content.questions), min(len(content.questions), 6 * len(lasts)))
+    ]
+    texts = [reader.normalizer.normalize(text) for text in lasts + alone]
+    gate.fit_words(texts, [True] * len(lasts) + [False] * len(alone))
+    follow_ups: list[tuple[Sequence[str], str]] = [
+        (row.turns, row.topic) for row in read_follow_ups(settings.questions_dir, Part.TUNE)
+    ]
+    changes: list[tuple[Sequence[str], str]] = [
+        ((chooser.choice(list(tune)).text, question.text), question.topic)
+        for question in chooser.sample(list(tune), min(len(tune), 2 * len(follow_ups)))
+    ]
     rows, leans = [], []
-    for turns, topic in conversations:
+    for number, (turns, topic) in enumerate(follow_ups + changes):
         last, together = reader.normalizer.normalize(turns[-1]), contextual(reader.normalizer, turns)
         readings = [
             ranker.fuse(ranker.evidence(text, vector))
             for text, vector in zip((last, together), reader.encoder.encode([last.text, together.text]), strict=True)
         ]
-        rows.append(FollowUpGate.features(last.text, float(readings[0].max()), float(readings[1].max())))
+        rows.append(gate.features(last, float(readings[0].max()), float(readings[1].max())))
         right = ranker.topics.index(topic)
-        leans.append(bool(readings[1][right] > readings[0][right]))
+        leans.append(number < len(follow_ups) and bool(readings[1][right] > readings[0][right]))
     gate.fit(rows, leans)
     return gate

@@ -19,8 +19,8 @@ from knowledge.vector_index import VectorIndex, Vectors
 
 Scores = npt.NDArray[np.float32]
 PARTS = ("neighbours", "centroids", "classifier", "bm25_stems", "bm25_characters")
-#: So many nearest vectors are looked at; with fifty questions a topic, the right topic's best few are among them.
-_NEIGHBOURS = 200
+#: So many nearest vectors are looked at; with 120 questions a topic, the likely topics' best few are among them.
+_NEIGHBOURS = 400
 _BEST = 3
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
 
 from knowledge.dataset import Scope
 from knowledge.language import DetectedLanguage, NormalizedText, detect_language
 from knowledge.lexical import LexicalClassifier
+from knowledge.linear import LinearHead
 from knowledge.vector_index import Vectors
 
 SCOPES = tuple(Scope)
@@ -30,8 +30,8 @@ class ScopeClassifier:
 
     def __init__(self) -> None:
         self._lexical = LexicalClassifier(max_features=30_000, penalty=0.5)
-        self._dense = LogisticRegression(C=10.0, max_iter=500)
-        self._final = LogisticRegression(C=1.0, max_iter=500)
+        self._dense: LinearHead
+        self._final: LinearHead
         #: Least probability of being answerable at which a passage is shown; below it the likeliest other kind wins.
         self.threshold = 0.5
         #: From this probability on a request counts as harmful, whatever else it might be.
@@ -41,7 +41,7 @@ class ScopeClassifier:
         """Learn words and vectors from the train part."""
         labels = [SCOPES.index(scope) for scope in scopes]
         self._lexical.fit(texts, labels)
-        self._dense.fit(vectors, labels)
+        self._dense = LinearHead.fit(vectors, labels, penalty=10.0)
 
     def fit_final(
         self,
@@ -52,7 +52,7 @@ class ScopeClassifier:
     ) -> None:
         """Weigh words, vector and ranking confidence on the tune part, which the first stage has not seen."""
         rows = [self._features(t, v, c) for t, v, c in zip(texts, vectors, confidences, strict=True)]
-        self._final.fit(np.stack(rows), [SCOPES.index(scope) for scope in scopes])
+        self._final = LinearHead.fit(np.stack(rows), [SCOPES.index(scope) for scope in scopes], penalty=1.0)
 
     def judge(self, text: NormalizedText, vector: Vectors, confidence: float) -> ScopeDecision:
         """Return the kind of one utterance.
@@ -64,9 +64,8 @@ class ScopeClassifier:
             return self._certain(Scope.SMALL_TALK if text.text and not text.words else Scope.UNCLEAR)
         if detect_language(text) is DetectedLanguage.NEITHER:
             return self._certain(Scope.LANGUAGE)
-        found = self._final.predict_proba(self._features(text, vector, confidence).reshape(1, -1))[0]
         probabilities = np.zeros(len(SCOPES))
-        probabilities[self._final.classes_] = found
+        probabilities[list(self._final.classes)] = self._final.probabilities(self._features(text, vector, confidence))
         if probabilities[SCOPES.index(Scope.HARMFUL)] >= self.harmful_threshold:
             return ScopeDecision(Scope.HARMFUL, probabilities)
         if probabilities[SCOPES.index(Scope.IN_SCOPE)] >= self.threshold:
@@ -76,7 +75,7 @@ class ScopeClassifier:
         return ScopeDecision(SCOPES[int(others.argmax())], probabilities)
 
     def _features(self, text: NormalizedText, vector: Vectors, confidence: float) -> npt.NDArray[np.float64]:
-        dense = self._dense.decision_function(vector.reshape(1, -1))[0]
+        dense = self._dense.scores(vector)
         return np.concatenate([dense, self._lexical.scores(text) * 3, [confidence * 3, min(len(text.words), 20) / 10]])
 
     def _certain(self, scope: Scope) -> ScopeDecision:
