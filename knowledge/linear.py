@@ -31,9 +31,15 @@ class LinearHead:
     def fit(
         cls, rows: npt.NDArray[Any], labels: Iterable[Any], *, penalty: float, balanced: bool = False
     ) -> LinearHead:
-        """Fit to rows, shape (texts, features), and whole-number or yes-or-no labels; at least two classes must occur."""
+        """Fit to rows, shape (texts, features), and whole-number or yes-or-no labels.
+
+        Where only one class occurs (a small knowledge base), it is always found.
+        """
+        known = [int(label) for label in labels]
+        if len(set(known)) == 1:
+            return cls((known[0],), np.zeros((1, rows.shape[1])), np.zeros(1))
         weight = "balanced" if balanced else None
-        model = LogisticRegression(C=penalty, max_iter=1_000, class_weight=weight).fit(rows, [int(x) for x in labels])
+        model = LogisticRegression(C=penalty, max_iter=1_000, class_weight=weight).fit(rows, known)
         weights, bias = model.coef_, model.intercept_
         if len(weights) == 1:  # two classes: scikit-learn keeps the second one's score only
             weights, bias = np.vstack([np.zeros_like(weights), weights]), np.hstack([[0.0], bias])
@@ -52,5 +58,5 @@ class LinearHead:
         return result
 
     def probability(self, row: npt.NDArray[Any]) -> float:
-        """Return the probability of the last class: of yes, for a yes-or-no model."""
-        return float(self.probabilities(row)[-1])
+        """Return the probability of yes, for a model of yes (1) and no (0)."""
+        return float(self.probabilities(row)[-1]) if self.classes[-1] == 1 else 0.0

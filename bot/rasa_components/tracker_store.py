@@ -27,7 +27,7 @@ class RecentTrackerStore(InMemoryTrackerStore):
         domain: Domain,
         event_broker: EventBroker | None = None,
         max_conversations: int = 2000,
-        max_events: int = 120,
+        max_events: int = 60,
         **kwargs: Any,
     ) -> None:
         super().__init__(domain, event_broker, **kwargs)

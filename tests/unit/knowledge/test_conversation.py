@@ -5,6 +5,33 @@ from __future__ import annotations
 import pytest
 
 from knowledge.conversation import LINK, FollowUpGate, join_turns
+from knowledge.language import NormalizedText, load_normalizer
+
+FOLLOW_UPS = ("kalau ganja", "terus biayanya", "berapa lama", "itu apa", "kok bisa", "syaratnya apa", "terus gimana")
+NEW = (
+    "apa saja hak saya kalau ditangkap polisi di rumah",
+    "kapan keluarga boleh jenguk di tempat rehabilitasi",
+    "anak saya mencuri uang untuk beli sabu",
+    "bagaimana cara daftar rehabilitasi gratis",
+    "suami saya kambuh lagi dan tidak mau bicara",
+    "gejala putus zat alkohol yang berbahaya",
+    "teman sekamar mengajak pakai lagi",
+)
+
+
+def read(text: str) -> NormalizedText:
+    return load_normalizer().normalize(text)
+
+
+@pytest.fixture(scope="module")
+def gate() -> FollowUpGate:
+    """A gate that has heard a few follow-ups and new questions."""
+    made = FollowUpGate()
+    made.fit_words([read(text) for text in FOLLOW_UPS + NEW], [True] * len(FOLLOW_UPS) + [False] * len(NEW))
+    rows = [made.features(read(text), 0.2, 0.9) for text in FOLLOW_UPS]
+    rows += [made.features(read(text), 0.95, 0.5) for text in NEW]
+    made.fit(rows, [True] * len(FOLLOW_UPS) + [False] * len(NEW))
+    return made
 
 
 def test_the_last_turn_stands_first_and_a_long_previous_one_is_cut() -> None:
@@ -19,38 +46,28 @@ def test_the_last_turn_stands_first_and_a_long_previous_one_is_cut() -> None:
         ("terus biayanya", True),
         ("what about weed", True),
         ("berapa lama sakau sabu", False),
+        ("danau itu indah", False),
         ("", False),
     ],
 )
-def test_connectives_at_the_start_are_a_feature(last: str, connective: bool) -> None:
-    assert bool(FollowUpGate.features(last, 0.5, 0.5)[2]) is connective
-
-
-def test_a_connective_inside_a_word_is_none() -> None:
-    assert not FollowUpGate.features("danau itu indah", 0.5, 0.5)[2]
+def test_connectives_at_the_start_are_a_feature(gate: FollowUpGate, last: str, connective: bool) -> None:
+    assert bool(gate.features(read(last), 0.5, 0.5)[2]) is connective
 
 
 @pytest.mark.parametrize("last", ["", "x", "kata " * 5_000])
-def test_features_are_bounded(last: str) -> None:
-    features = FollowUpGate.features(last, 0.0, 1.0)
-    assert features.shape == (5,)
-    assert features.max() <= 3.0
+def test_features_are_bounded(gate: FollowUpGate, last: str) -> None:
+    features = gate.features(read(last), 0.0, 1.0)
+    assert features.shape == (6,)
+    assert abs(features).max() <= 5.0
 
 
-def test_a_fitted_gate_tells_follow_ups_from_new_questions() -> None:
-    follow_ups = [
-        FollowUpGate.features(t, 0.2, 0.9) for t in ("kalau ganja", "terus biayanya", "berapa lama", "itu apa")
-    ]
-    new = [
-        FollowUpGate.features(t, 0.95, 0.5)
-        for t in (
-            "apa saja hak saya kalau ditangkap polisi di rumah",
-            "kapan keluarga boleh jenguk di tempat rehabilitasi",
-            "anak saya mencuri uang untuk beli sabu",
-            "bagaimana cara daftar rehabilitasi gratis",
-        )
-    ]
-    gate = FollowUpGate()
-    gate.fit(follow_ups + new, [True] * 4 + [False] * 4)
-    assert gate.share(FollowUpGate.features("kalau tramadol", 0.3, 0.8)) > 0.7
-    assert gate.share(FollowUpGate.features("apa gejala putus zat alkohol yang berbahaya", 0.9, 0.5)) < 0.3
+def test_a_fitted_gate_tells_follow_ups_from_new_questions(gate: FollowUpGate) -> None:
+    assert gate.share(gate.features(read("kalau tramadol"), 0.3, 0.8)) > 0.7
+    assert gate.share(gate.features(read("apa gejala putus zat alkohol yang berbahaya"), 0.9, 0.5)) < 0.3
+
+
+def test_no_share_is_above_the_greatest(gate: FollowUpGate) -> None:
+    for text in FOLLOW_UPS + NEW:
+        last = read(text)
+        greatest = gate.greatest_share(last, 0.4)
+        assert all(gate.share(gate.features(last, 0.4, together / 10)) <= greatest + 1e-9 for together in range(11))
