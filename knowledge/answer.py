@@ -151,7 +151,8 @@ class Responder:
         earlier = [turn for turn in turns[:-1] if turn.strip()]
         if not earlier or not last.words:
             return alone, 0.0, None
-        if self._index.gate.greatest_share(last, float(alone.max())) < NEGLIGIBLE_SHARE:
+        share = self._index.gate.share(last)
+        if share < NEGLIGIBLE_SHARE:
             return alone, 0.0, None
         previous = earlier[-1] if len(earlier[-1].split()) > 4 else " ".join(earlier[-2:])
         together = self._exchange_substance(previous, last) or contextual(self._normalizer, (previous, turns[-1]))
@@ -160,8 +161,6 @@ class Responder:
             joined = joined.copy()
             joined[self._index.ranker.topics.index(topic)] *= 1.5
             joined /= joined.sum()
-        features = self._index.gate.features(last, float(alone.max()), float(joined.max()))
-        share = self._index.gate.share(features)
         return (1 - share) * alone + share * joined, share, together
 
     def _exchange_substance(self, previous: str, last: NormalizedText) -> NormalizedText | None:

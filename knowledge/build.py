@@ -161,7 +161,7 @@ def build_index(
     )
     say("learning what is out of scope")
     scope = _fit_scope(settings, content, ranker, reader, tune)
-    gate = _fit_gate(settings, content, ranker, reader, tune)
+    gate = _fit_gate(settings, content, reader, tune)
     sure = sorted(float(ranker.fuse(ranker.evidence(text, vector)).max()) for text, vector in read)
     return KnowledgeIndex(
         encoder_id=encoder.model_id,
@@ -278,10 +278,8 @@ def _fit_scope(
     return classifier
 
 
-def _fit_gate(
-    settings: KnowledgeSettings, content: Content, ranker: TopicRanker, reader: _Reader, tune: Sequence[Question]
-) -> FollowUpGate:
-    """Learn when the reading with context is the better one, from real follow-ups and from changes of subject."""
+def _fit_gate(settings: KnowledgeSettings, content: Content, reader: _Reader, tune: Sequence[Question]) -> FollowUpGate:
+    """Learn how follow-ups sound, beside questions that speak for themselves."""
     gate = FollowUpGate()
     chooser = random.Random(_SEED)
     lasts = [row.turns[-1] for row in read_follow_ups(settings.questions_dir, Part.TRAIN)]
@@ -291,22 +289,8 @@ def _fit_gate(
     ]
     texts = [reader.normalizer.normalize(text) for text in lasts + alone]
     gate.fit_words(texts, [True] * len(lasts) + [False] * len(alone))
-    follow_ups: list[tuple[Sequence[str], str]] = [
-        (row.turns, row.topic) for row in read_follow_ups(settings.questions_dir, Part.TUNE)
-    ]
-    changes: list[tuple[Sequence[str], str]] = [
-        ((chooser.choice(list(tune)).text, question.text), question.topic)
-        for question in chooser.sample(list(tune), min(len(tune), 2 * len(follow_ups)))
-    ]
-    rows, leans = [], []
-    for number, (turns, topic) in enumerate(follow_ups + changes):
-        last, together = reader.normalizer.normalize(turns[-1]), contextual(reader.normalizer, turns)
-        readings = [
-            ranker.fuse(ranker.evidence(text, vector))
-            for text, vector in zip((last, together), reader.encoder.encode([last.text, together.text]), strict=True)
-        ]
-        rows.append(gate.features(last, float(readings[0].max()), float(readings[1].max())))
-        right = ranker.topics.index(topic)
-        leans.append(number < len(follow_ups) and bool(readings[1][right] > readings[0][right]))
-    gate.fit(rows, leans)
+    held_out = [row.turns[-1] for row in read_follow_ups(settings.questions_dir, Part.TUNE)]
+    alone = [question.text for question in chooser.sample(list(tune), min(len(tune), 3 * len(held_out)))]
+    texts = [reader.normalizer.normalize(text) for text in held_out + alone]
+    gate.fit(texts, [True] * len(held_out) + [False] * len(alone))
     return gate

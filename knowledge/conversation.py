@@ -1,7 +1,7 @@
 """Resolves follow-up questions ("kalau ganja?", "berapa lama?") with the turns before them.
 
-The last turn is read twice: alone, and together with what came before. How far the second reading counts depends on
-how little the last turn says by itself.
+A last turn that sounds like a follow-up is read twice: alone, and together with what came before. How it sounds decides
+how far the second reading counts; how sure the readings are does not, since "kalau ganja?" alone is sure, and wrong.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def join_turns(previous: str, last: str) -> str:
 
 
 class FollowUpGate:
-    """Estimates how much a last turn leans on the turn before it."""
+    """Estimates from how a last turn sounds whether it leans on the turn before it."""
 
     def __init__(self) -> None:
         self._words = LexicalClassifier(max_features=20_000)
@@ -41,28 +41,18 @@ class FollowUpGate:
         """Learn from the train part how last turns sound that do and don't depend on earlier ones."""
         self._words.fit(lasts, [int(leans) for leans in dependent])
 
-    def fit(self, rows: Sequence[npt.NDArray[np.float64]], dependent: Sequence[bool]) -> None:
-        """Weigh words against the readings' confidence, from feature rows (`features`) of the tune part."""
-        self._head = LinearHead.fit(np.stack(rows), dependent, penalty=1.0)
+    def fit(self, lasts: Sequence[NormalizedText], dependent: Sequence[bool]) -> None:
+        """Weigh words against length on the tune part."""
+        self._head = LinearHead.fit(np.stack([self.features(last) for last in lasts]), dependent, penalty=1.0)
 
-    def share(self, features: npt.NDArray[np.float64]) -> float:
+    def share(self, last: NormalizedText) -> float:
         """Return the weight, 0 to 1, of the reading with context."""
-        return self._head.probability(features)
+        return self._head.probability(self.features(last))
 
-    def greatest_share(self, last: NormalizedText, alone: float) -> float:
-        """Return the most that the reading with context could weigh, before that reading is made."""
-        return max(self.share(self.features(last, alone, together)) for together in (0.0, 1.0))
-
-    def features(self, last: NormalizedText, alone: float, together: float) -> npt.NDArray[np.float64]:
-        """Return the features of a last turn.
-
-        Args:
-            alone: Probability of the likeliest topic from the last turn alone.
-            together: The same from both turns.
-        """
+    def features(self, last: NormalizedText) -> npt.NDArray[np.float64]:
+        """Return length, brevity, a connective at the start, and how much the words sound like a follow-up."""
         count = len(last.text.split())
-        connective = bool(_CONNECTIVE.match(last.text))
         sounds = float(self._words.scores(last)[1])
         return np.array(
-            [min(count, 15) / 5, count <= 3, connective, sounds * 2, alone * 3, together * 3], dtype=np.float64
+            [min(count, 15) / 5, count <= 3, bool(_CONNECTIVE.match(last.text)), sounds * 2], dtype=np.float64
         )

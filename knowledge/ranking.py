@@ -53,8 +53,9 @@ class TopicRanker:
         centroids = np.stack([corpus.vectors[corpus.labels == topic].mean(axis=0) for topic in range(count)])
         self._centroids = centroids / np.linalg.norm(centroids, axis=1, keepdims=True)
         self._classifier = LexicalClassifier().fit(corpus.texts, corpus.labels.tolist())
-        self._stems = Bm25(characters=False).fit(corpus.texts)
-        self._characters = Bm25(characters=True).fit(corpus.texts)
+        documents = _topic_documents(corpus)
+        self._stems = Bm25(characters=False).fit(documents)
+        self._characters = Bm25(characters=True).fit(documents)
         self.weights: Mapping[str, float] = dict.fromkeys(PARTS, 1.0)
 
     def evidence(self, text: NormalizedText, vector: Vectors, parts: Sequence[str] = PARTS) -> dict[str, Scores]:
@@ -63,8 +64,8 @@ class TopicRanker:
             "neighbours": lambda: self._neighbours(vector),
             "centroids": lambda: self._centroids @ vector * 10,
             "classifier": lambda: self._classifier.scores(text) * 3,
-            "bm25_stems": lambda: self._best_of_topic(self._stems.scores(text)),
-            "bm25_characters": lambda: self._best_of_topic(self._characters.scores(text)),
+            "bm25_stems": lambda: _relative(self._stems.scores(text)),
+            "bm25_characters": lambda: _relative(self._characters.scores(text)),
         }
         return {part: compute[part]() for part in parts}
 
@@ -102,11 +103,21 @@ class TopicRanker:
         result: Scores = best.mean(axis=1) * 10
         return result
 
-    def _best_of_topic(self, scores: Scores) -> Scores:
-        """Return each topic's best text's score, relative to the best of all."""
-        best = np.zeros(len(self.topics), dtype=np.float32)
-        np.maximum.at(best, self._labels, scores)
-        return best / max(float(best.max()), 1e-6) * 3
+
+def _topic_documents(corpus: Corpus) -> list[NormalizedText]:
+    """Return one document a topic, holding all its texts.
+
+    Better and ten times faster than BM25 over single texts: what tells topics apart are the words that a topic's
+    questions share, not those of the one question that happens to be alike (docs/retrieval.md).
+    """
+    stems: list[list[str]] = [[] for _ in corpus.topics]
+    for text, label in zip(corpus.texts, corpus.labels, strict=True):
+        stems[label].extend(text.stems)
+    return [NormalizedText("", "", (), tuple(of_topic)) for of_topic in stems]
+
+
+def _relative(scores: Scores) -> Scores:
+    return scores / max(float(scores.max()), 1e-6) * 3
 
 
 def _softmax(logits: npt.NDArray[np.floating]) -> Scores:

@@ -77,10 +77,9 @@ def write_world(folder: Path) -> FolderSettings:
         ]
         write_lines(settings.questions_dir / part / "scope.jsonl", outside)
         turns = [
-            {"turns": [f"tanya soal {_WORDS[a][0]} dan {_WORDS[a][1]}", f"kalau {_WORDS[b][2]}"], "topic": b}
-            for a in TOPICS
-            for b in TOPICS
-            if a != b
+            {"turns": [f"tanya soal {_WORDS[topic][0]} dan {_WORDS[topic][1]}", last], "topic": topic}
+            for topic in TOPICS
+            for last in ("terus gimana?", "kok begitu?", "sampai kapan?")
         ]
         write_lines(settings.questions_dir / part / "followup.jsonl", turns)
     return settings

@@ -54,9 +54,12 @@ def test_an_english_question_is_answered_in_english(responder: Responder) -> Non
 
 
 def test_a_follow_up_is_read_with_the_turn_before(responder: Responder) -> None:
-    alone = responder.answer(["kalau soal biaya?"])
-    after = responder.answer(["tanya soal jenguk dan kunjungan", "kalau bayar?"])
-    assert alone.topics[0].id == "rehab.cost"
+    after = responder.answer(["tanya soal jenguk dan kunjungan", "terus gimana?"])
+    assert after.topics[0].id == "rehab.visits-phone"
+
+
+def test_a_question_that_speaks_for_itself_is_read_alone(responder: Responder) -> None:
+    after = responder.answer(["tanya soal jenguk dan kunjungan", "tolong jelaskan biaya bayar dan uang di sini bagaimana"])
     assert after.topics[0].id == "rehab.cost"
 
 
