@@ -139,7 +139,7 @@ async def test_evening(double: TelegramDouble, sqlite_database: Database, tmp_pa
         # A day later, but not at night, the bot asks how those are who were in danger of their lives.
         await bench.later(hours=34, step_s=1800)
         assert "Kemarin berat sekali. Hari ini gimana rasanya?" in bench.said(siti)
-        assert "kami kepikiran Anda dan keluarga" in bench.said(mother)
+        assert "menanyakan kabar Bapak/Ibu dan keluarga" in bench.said(mother)
         assert "Kemarin berat sekali" not in bench.said(joko)
         await bench.says(rina, "/statistik")
         assert "Level 3:" in bench.staff.last().text
