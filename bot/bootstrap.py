@@ -20,7 +20,7 @@ from typing import Any
 
 import structlog
 
-from bot.errors import BotError, ConfigError, TransportError
+from bot.errors import BotError, ConfigError, StoreError, TransportError
 from bot.parts import Care, dialogue_children, make_dialogue, rasa_url
 from bot.ports import BotApi, DialogueModel, Incoming, Language
 from bot.services.commands import COMMANDS
@@ -253,8 +253,8 @@ async def _introduce(api: TelegramBotApi, database: Database, texts: Texts) -> N
             for code, language in ((None, Language.INDONESIAN), ("id", Language.INDONESIAN), ("en", Language.ENGLISH)):
                 menu = [(name, texts.say(f"menu_{name}", language)) for name in COMMANDS]
                 await api.set_commands(menu, code)
-        except TransportError as exc:
-            log.warning("telegram.introduction_postponed", code=exc.code)
+        except (TransportError, StoreError) as exc:
+            log.warning("telegram.introduction_postponed", code=getattr(exc, "code", "store"))
             await asyncio.sleep(5.0)
         else:
             say_on_stderr(f"telegram: serving @{username}")

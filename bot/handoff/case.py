@@ -142,7 +142,9 @@ def raise_case(
     page_now = higher or (risk and paging.may_page_again(facts.paged_at, now))
     if higher:
         due = now + deadlines.respond_within(level)
-        merged = replace(merged, due_at=min(due, facts.due_at or due))
+        merged = replace(
+            merged, due_at=min(due, facts.due_at or due), next_tell_at=min(due, facts.next_tell_at or due)
+        )
     if page_now:
         merged = note_page(merged, now, deadlines)
     return Raised(merged, higher, page_now)

@@ -12,10 +12,14 @@ from bot.ports import Button, Lane
 from bot.services.cleaning import cut_middle
 from bot.services.office import Office
 from bot.services.outgoing import Rows, keyboard
+from bot.services.splitting import utf16_length
 from bot.store import cases, counselors, outbox
 from bot.store.handoff_models import Case
 
 UTTERANCE_LIMIT = 900
+MESSAGE_LIMIT, SHORTEST_CARD = 3_900, 500
+"""A card is cut to leave room for what stands under it: a page too long for Telegram reaches nobody."""
+
 HISTORY_LIMIT = 220
 
 
@@ -118,7 +122,8 @@ async def post_card(
     # Braces a person typed must not be taken for the place of the names.
     text = (await draw_card(db, office, row, now)).replace("{names}", "{ names}")
     if footer:
-        text = f"{text}\n\n{footer}"
+        room = MESSAGE_LIMIT - utf16_length(footer) - sum(utf16_length(name) + 2 for name, _ in mentions)
+        text = f"{cut_middle(text, max(room, SHORTEST_CARD))}\n\n{footer}"
     await office.post(
         db,
         row,

@@ -28,6 +28,7 @@ from bot.errors import (
     TransportError,
 )
 from bot.ports import BotApi, Escalations, Lane
+from bot.services.cleaning import cut_middle
 from bot.services.limits import Limits
 from bot.services.probe import SPAN, can_probe, find_delivered, is_unmodified
 from bot.store import kv, outbox
@@ -40,6 +41,9 @@ log = structlog.get_logger()
 IN_FLIGHT = 16
 IN_FLIGHT_RESERVED = 4
 """Calls at the same time, and how many of them only the priority lane may use."""
+
+BARE_TEXT_LIMIT = 2_000
+"""Characters of a text sent for the second time without anything else: within Telegram's limit in any script."""
 
 LONGEST_PAUSE_S = 60.0
 IDLE_S = 1.0
@@ -195,7 +199,8 @@ class Delivery:
                 raise
             # A crisis reply or a page must arrive even where its buttons or its topic are refused.
             log.error("outbox.bare_text", outbox_id=row.outbox_id, code=refusal_code(exc.reason))
-            return await self._api.call("sendMessage", {"chat_id": row.chat_id, "text": row.params["text"]})
+            text = cut_middle(row.params["text"], BARE_TEXT_LIMIT)
+            return await self._api.call("sendMessage", {"chat_id": row.chat_id, "text": text})
 
     async def _store(self, outcomes: Sequence[tuple[Claimed, Mapping[str, Any] | BotError]]) -> None:
         """Store what became of calls. A failure here leaves rows SENDING: they are probed after their lease."""

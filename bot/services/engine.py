@@ -75,7 +75,7 @@ class Engine:
         self._dialogue_ready = dialogue_ready
         self._lease_s = lease_s
         self._payload_days = payload_days
-        self._reception = Reception(desk)
+        self._reception = Reception(desk, parse)
         self._turns = DialogueTurn(database, desk, model, parse, worker_id=worker_id, clock=clock, presence=presence)
         self._delivery = Delivery(
             database,
@@ -283,18 +283,26 @@ class Engine:
 
     async def _tick(self, now: datetime) -> None:
         """Each part in its own transaction: one that fails does not hold the others back."""
-        async with self._database.write() as db:
-            await escalate_silence(db, self._desk, now)
-        async with self._database.write() as db:
-            await self._desk.escalations.tick(db, now)
-        async with self._database.write() as db:
-            released = await outbox.release(db, now)
+        for part in (self._escalate_silence, self._desk.escalations.tick, self._release, self._purge):
+            try:
+                async with self._database.write() as db:
+                    await part(db, now)
+            except Exception:  # entry point of each part
+                log.exception("tick.part_failed", step=part.__name__)
+        self._delivery.wake()
+
+    async def _escalate_silence(self, db: AsyncSession, now: datetime) -> None:
+        await escalate_silence(db, self._desk, now)
+
+    async def _release(self, db: AsyncSession, now: datetime) -> None:
+        released = await outbox.release(db, now)
         if released:
             log.warning("outbox.released", count=released)
-        if self._purged_at is None or now - self._purged_at > PURGE_EVERY:
-            async with self._database.write() as db:
-                rows = await purge(db, now, retention_days=self._desk.retention_days, payload_days=self._payload_days)
-            self._purged_at = now
-            if rows:
-                log.info("retention.purged", rows=rows)
-        self._delivery.wake()
+
+    async def _purge(self, db: AsyncSession, now: datetime) -> None:
+        if self._purged_at is not None and now - self._purged_at <= PURGE_EVERY:
+            return
+        rows = await purge(db, now, retention_days=self._desk.retention_days, payload_days=self._payload_days)
+        self._purged_at = now
+        if rows:
+            log.info("retention.purged", rows=rows)

@@ -203,17 +203,25 @@ class CaseDesk:
     # -- from the clock ----------------------------------------------------------------------------
 
     async def tick(self, db: AsyncSession, now: datetime) -> None:
-        office = self.office
-        await topics.follow_group(db, office, now)
-        await page_counselors.page_again(db, office, now)
-        await page_counselors.tell_slower(db, office, now)
-        await page_counselors.remind_counselors(db, office, now)
-        await page_counselors.release_hold(db, office, now)
-        await page_counselors.check_in(db, office, now)
-        await send_weekly(db, office, now)
-        await self._purge(db, now)
+        """Do what is due, paging first. A step that fails is logged and holds no other back."""
+        steps = (
+            page_counselors.page_again,
+            page_counselors.tell_slower,
+            page_counselors.remind_counselors,
+            page_counselors.release_hold,
+            page_counselors.check_in,
+            topics.follow_group,
+            send_weekly,
+            self._purge,
+        )
+        for step in steps:
+            try:
+                async with db.begin_nested():
+                    await step(db, self.office, now)
+            except Exception:
+                log.exception("tick.part_failed", step=step.__name__)
 
-    async def _purge(self, db: AsyncSession, now: datetime) -> None:
+    async def _purge(self, db: AsyncSession, _office: Office, now: datetime) -> None:
         today = now.date().isoformat()
         if await kv.claim_value(db, PURGED, today, now) is False:
             return

@@ -108,7 +108,10 @@ async def _merge(db: AsyncSession, office: Office, row: Case, person: Person, ca
         deadlines=office.deadlines,
         risk=risk,
     )
-    cases.store_facts(row, raised.facts)
+    facts = raised.facts
+    if risk and facts.state in TAKEN:
+        facts = case.person_spoke(facts, now)  # the counselor who has the case owes a word: the reminders run
+    cases.store_facts(row, facts)
     ended = row.person_ended_at is not None
     row.person_ended_at, row.person_blocked_at = None, None
     if not risk:

@@ -211,7 +211,7 @@ async def put_back(
 
 async def check_in(db: AsyncSession, office: Office, now: datetime) -> None:
     """Ask people the day after an emergency how they are, unless they are being looked after, gone or blocked us."""
-    for row in await cases.lock_due(db, Case.check_in_at, now):
+    for row in await cases.lock_due(db, Case.check_in_at, now, active=False):
         row.check_in_at = None
         person: Person | None = await people.get_person(db, row.person_id)
         if person is None or person.deleted_at is not None or await cases.find_active(db, person.id) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.ports import Button, Language, Role
+from bot.services import privacy
 from bot.services.turn import Turn
 from bot.store import inbox
 
@@ -59,6 +60,9 @@ async def handle_consent_tap(turn: Turn, answer: str) -> bool:
             await ask_role(turn)
         else:
             await turn.say(turn.text("ready"), buttons=menu(turn))
+        return True
+    if answer == "no" and turn.person.consent_at is not None:
+        await privacy.ask_to_delete(turn)  # an old button: who agreed before can take it back, and is asked first
         return True
     if answer == "no":
         await inbox.delete_chat(turn.db, turn.person.chat_key, keep=turn.update.update_id)

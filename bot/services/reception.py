@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
 from enum import StrEnum
+from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,7 +26,7 @@ from bot.services.feedback import handle_feedback_tap
 from bot.services.groups import answer_group
 from bot.services.risk_path import URGENT, escalate, handle_risk, handle_safety_tap, screen_utterance
 from bot.services.turn import Desk, Turn, language_of
-from bot.store import kv, people
+from bot.store import inbox, kv, people
 from bot.store.database import vault_of
 from bot.store.utterances import find_by_message
 
@@ -67,8 +68,9 @@ DONE = Outcome()
 class Reception:
     """Decides what an update is, and answers it unless the dialogue model must."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, parse: Callable[[dict[str, Any]], Incoming]) -> None:
         self._desk = desk
+        self._parse = parse
 
     async def receive(self, db: AsyncSession, update: Incoming, now: datetime) -> Outcome:
         """Handle one update inside the caller's transaction."""
@@ -131,6 +133,9 @@ class Reception:
         command = read_command(update.text)
         handoff = await turn.desk.escalations.open_handoff(turn.db, person)
         if command in COMMANDS and not update.attachment:
+            words = update.text.split(maxsplit=1)[1:]
+            if words and await self._is_risky(turn, words[0], handoff=handoff):
+                return DONE
             if person.consent_at is None and command not in BEFORE_CONSENT:
                 await people_desk.remind_of_consent(turn)
             else:
@@ -140,7 +145,8 @@ class Reception:
         answered = False
         if update.text:
             keep = person.consent_at is not None
-            assessment, utterance_id = await screen_utterance(turn, update.text, keep=keep)
+            earlier = [] if keep else await self._held_texts(turn)
+            assessment, utterance_id = await screen_utterance(turn, update.text, keep=keep, earlier=earlier)
             # A counselor who is already talking with the person is told of urgent words through the case; the
             # crisis reply is said all the same: nobody knows whether the counselor is looking right now.
             if not handoff or assessment.level >= URGENT:
@@ -161,8 +167,23 @@ class Reception:
             return DONE
         if person.consent_at is None:
             await people_desk.hold_for_consent(turn)
-            return Outcome(Next.CONSENT)
+            return Outcome(Next.CONSENT, utterance_id)
         return Outcome(Next.DIALOGUE, utterance_id)
+
+    async def _is_risky(self, turn: Turn, words: str, *, handoff: bool) -> bool:
+        """Screen what stands behind a command ("/konselor aku mau mati"); returns whether that was answered."""
+        assessment, _ = await screen_utterance(turn, words, keep=turn.person.consent_at is not None)
+        if assessment.level < URGENT and not assessment.ask:
+            return False
+        answered = await handle_risk(turn, assessment, words)
+        if handoff:
+            await turn.desk.escalations.relay_from_person(turn.db, turn.person, turn.update, turn.now)
+        return answered
+
+    async def _held_texts(self, turn: Turn) -> list[str]:
+        """Return what the person wrote before agreeing and what is stored nowhere else, oldest first."""
+        rows = await inbox.held_rows(turn.db, turn.person.chat_key)
+        return [self._parse(inbox.payload_of(turn.db, row)).text for row in rows if row.utterance_id is None]
 
     async def _attachment(self, turn: Turn, kind: str) -> None:
         known = {"voice", "photo", "sticker", "document", "location", "contact"}
@@ -194,11 +215,13 @@ class Reception:
         if handoff:
             await turn.desk.escalations.relay_from_person(turn.db, person, update, turn.now)
             return DONE
-        if answered or assessment.level >= URGENT or before is None or person.consent_at is None:
+        if answered or assessment.level >= URGENT:
+            return DONE
+        if not person.safety_open and await handle_risk(turn, assessment, update.text):
+            return DONE
+        if before is None or person.consent_at is None:
             return DONE
         if SequenceMatcher(None, old_text[:2000], update.text[:2000]).ratio() >= EDIT_IS_NEW_BELOW:
-            return DONE
-        if await handle_risk(turn, assessment, update.text):
             return DONE
         return Outcome(Next.DIALOGUE, utterance_id)
 

@@ -83,11 +83,14 @@ def read_answer(text: str) -> bool | None:
     return True if yes else None
 
 
-async def screen_utterance(turn: Turn, text: str, *, keep: bool) -> tuple[Assessment, int | None]:
+async def screen_utterance(
+    turn: Turn, text: str, *, keep: bool, earlier: Sequence[str] = ()
+) -> tuple[Assessment, int | None]:
     """Screen a text with the conversation's last utterances.
 
     Args:
         keep: Store it even if there is no risk in it (the person agreed to that).
+        earlier: What the person wrote before and what is not stored with the conversation.
 
     Returns:
         The assessment, and the stored utterance's id.
@@ -100,7 +103,9 @@ async def screen_utterance(turn: Turn, text: str, *, keep: bool) -> tuple[Assess
     history = await last_said(turn.db, person.id, limit=HISTORY_LENGTH, direction="in", since=since)
     try:
         assessment = turn.desk.screen.screen(
-            text_for_screen(text), history=[said.text for said in history], role=person.role
+            text_for_screen(text),
+            history=[*(said.text for said in history), *earlier][-HISTORY_LENGTH:],
+            role=person.role,
         )
     except Exception:  # the screen promises not to raise; if it does all the same, a human is called
         log.exception("screen.failed", conversation_id=turn.conversation_id)

@@ -165,8 +165,9 @@ async def _canned(order: Order) -> None:
     if row is None:
         await order.reply(order.say("which_case", example="/balas 1"))
         return
-    if row.counselor_id != order.who.id:
-        await order.reply(order.say("not_sent_open", number=row.id), row)
+    if row.counselor_id != order.who.id or CaseState(row.state) not in TAKEN:
+        closed = row.state == CaseState.CLOSED.value
+        await order.reply(order.say("not_sent_closed" if closed else "not_sent_open", number=row.id), row)
         return
     person = await people.get_person(order.db, row.person_id)
     if person is None or person.blocked_at is not None:

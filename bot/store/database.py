@@ -77,6 +77,8 @@ class Database:
                     yield session
             except SQLAlchemyError as exc:
                 raise _translated(exc) from exc
+            except OSError as exc:  # asyncpg's own word for a server that is not there
+                raise StoreError(f"the database can't be reached: {type(exc).__name__}") from exc
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -87,6 +89,8 @@ class Database:
                 yield session
         except SQLAlchemyError as exc:
             raise _translated(exc) from exc
+        except OSError as exc:
+            raise StoreError(f"the database can't be reached: {type(exc).__name__}") from exc
 
     async def close(self) -> None:
         await self.engine.dispose()

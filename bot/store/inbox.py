@@ -182,7 +182,16 @@ async def next_due(db: AsyncSession) -> datetime | None:
 
 
 async def delete_chat(db: AsyncSession, chat_key: str, *, keep: int | None = None) -> None:
-    """Delete what a chat sent, except the row being worked on (`keep`), whose payload is wiped."""
-    await db.execute(delete(InboxRow).where(InboxRow.chat_key == chat_key, InboxRow.update_id != (keep or -1)))
+    """Delete what a chat sent, except the row being worked on (`keep`), whose payload is wiped.
+
+    What has come since and was not screened yet stays: it may be a cry for help.
+    """
+    await db.execute(
+        delete(InboxRow).where(
+            InboxRow.chat_key == chat_key,
+            InboxRow.update_id != (keep or -1),
+            InboxRow.state != InboxState.NEW.value,
+        )
+    )
     if keep is not None:
         await db.execute(update(InboxRow).where(InboxRow.update_id == keep).values(payload_enc=None))

@@ -87,6 +87,9 @@ class Poller:
                 # Not confirmed, so nothing is lost: Telegram keeps updates for 24 hours.
                 log.exception("inbox.unavailable")
                 pause = min(30.0, max(1.0, pause * 2))
+            except Exception:  # entry point: whatever goes wrong, Telegram is asked again
+                log.exception("telegram.poll_failed")
+                pause = min(30.0, max(1.0, pause * 2))
             await asyncio.sleep(pause)
 
     async def _step(self) -> None:

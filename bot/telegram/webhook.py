@@ -6,12 +6,13 @@ import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import structlog
 import tornado.httpserver
 import tornado.web
 
-from bot.errors import ConfigError, StoreError
+from bot.errors import ConfigError, RateLimitedError, StoreError, TransportError
 from bot.store.inbox import NewUpdate
 from bot.telegram.bot_api import ALLOWED_UPDATES, TelegramBotApi
 from bot.telegram.incoming import to_new_update
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105  # a header's name
 LARGEST_BODY = 1_000_000
+RETRY_S = 5.0
 
 Accept = Callable[[Sequence[NewUpdate]], Awaitable[int]]
 
@@ -76,9 +78,20 @@ async def serve_webhook(
     except OSError as exc:
         raise ConfigError(f"The webhook can't listen on {listen}:{port}: {exc.strerror}.") from exc
     try:
-        await api.call("setWebhook", {"url": public_url, "secret_token": secret, "allowed_updates": ALLOWED_UPDATES})
+        await _tell_address(api, {"url": public_url, "secret_token": secret, "allowed_updates": ALLOWED_UPDATES})
         log.info("webhook.listening", port=port)
         await asyncio.Event().wait()
     finally:
         server.stop()
         await server.close_all_connections()
+
+
+async def _tell_address(api: TelegramBotApi, params: dict[str, Any]) -> None:
+    while True:
+        try:
+            await api.call("setWebhook", params)
+        except TransportError as exc:
+            log.warning("webhook.postponed", code=exc.code)
+            await asyncio.sleep(exc.retry_after_s if isinstance(exc, RateLimitedError) else RETRY_S)
+        else:
+            return

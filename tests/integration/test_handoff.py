@@ -276,6 +276,15 @@ async def test_canned_replies(bench: Bench) -> None:
     assert "Tidak ada balasan nomor 99" in bench.staff.last().text
 
 
+async def test_canned_reply_to_a_closed_case_is_not_sent(bench: Bench) -> None:
+    siti, rina, anchor = await talking(bench)
+    await bench.taps(rina, "Selesai")
+    farewell = siti.last().text
+    await bench.says(rina, "/balas 3", reply_to=anchor)
+    assert "sudah ditutup" in bench.staff.last().text
+    assert siti.last().text == farewell
+
+
 async def test_handing_over(bench: Bench) -> None:
     siti, rina, anchor = await talking(bench)
     budi = await bench.counselor(9002, "Pak Budi")
@@ -433,7 +442,7 @@ async def test_false_alarm_is_noted_and_ends_kindly(bench: Bench) -> None:
     siti, rina = await bench.person(111, "Siti Aminah"), await bench.counselor(9001, "Bu Rina")
     await bench.says(siti, "L3 bercanda")
     assert await bench.taps(rina, "Alarm palsu") == "Dicatat: alarm palsu. Terima kasih."
-    assert "sepertinya kamu sedang tidak dalam bahaya" in siti.last().text
+    assert "sepertinya sekarang tidak ada bahaya" in siti.last().text
     async with bench.database.read() as db:
         (row,) = await list_marked(db)
     assert (row["verdict"], row["level"], row["text"], row["evidence"]) == ("false_alarm", 3, "L3 bercanda", ["L3"])
@@ -576,8 +585,8 @@ async def test_statistics(bench: Bench) -> None:
     await bench.says(rina, "/statistik 30")
     text = bench.staff.last().text
     assert "Level 3: 1 kasus" in text
-    assert "diambil: median 2:10, p95 2:10, tepat waktu 100% (target 5:00)" in text
-    assert "kata pertama dari manusia: median 2:30" in text
+    assert "diambil: separuh dalam 2:10, 95% dalam 2:10, tepat waktu 100% (target 5:00)" in text
+    assert "balasan pertama konselor: separuh dalam 2:30" in text
     assert "12.00 (1)" in text
 
 

@@ -318,3 +318,30 @@ async def test_two_gateways_and_one_person_make_one_case_and_one_taker(
             assert all(f"kata {n}" in one.said(one.staff) for n in range(4))
     finally:
         await other.close()
+
+
+async def test_new_risk_after_the_person_ended_a_taken_case_reminds_its_counselor(bench: Bench) -> None:
+    siti, rina = await bench.person(111), await bench.counselor(9001, "Bu Rina")
+    await bench.says(siti, "L2")
+    await bench.taps(rina, "Ambil")
+    await bench.says(rina, "halo", reply_to=bench.staff.last().message_id)
+    await bench.says(siti, "/selesai")
+    await bench.later(minutes=15)
+    await bench.says(siti, "L3 sekarang")
+    await bench.later(minutes=20)
+    assert any("menunggu balasan Bu Rina." in text for text in bench.staff.texts())
+
+
+async def test_a_step_of_the_clock_that_fails_does_not_stop_the_pages(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("broken step")
+
+    monkeypatch.setattr("bot.services.escalation.send_weekly", broken)
+    monkeypatch.setattr("bot.services.engine.escalate_silence", broken)
+    siti = await bench.person(111)
+    await bench.counselor(9001, "Bu Rina")
+    await bench.says(siti, "L3")
+    await bench.later(minutes=3)
+    assert any("Belum ada yang mengambil" in text for text in bench.staff.texts())

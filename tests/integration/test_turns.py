@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from bot.services.dialogue_turn import TYPING_AFTER_S
 from bot.store.handoff_models import Case
-from bot.store.models import InboxRow, Person, ReviewQuestion
+from bot.store.models import InboxRow, Person, ReviewQuestion, Utterance
 from bot.store.retention import HELD_FOR, purge
 from tests.conftest import STAFF, Gateway
 
@@ -18,7 +18,7 @@ async def test_start_asks_for_consent_then_role_then_invites(gateway: Gateway) -
     siti = await gateway.newcomer()
     assert [text.splitlines()[0] for text in siti.texts()] == [
         "Halo, aku Pendamping 🌱",
-        "Terima kasih. Supaya jawabanku pas, kamu siapa ya?",
+        "Terima kasih. Supaya jawabanku pas, boleh tahu kamu siapa?",
         "Oke, aku catat. Kamu bisa mengubahnya kapan saja lewat /peran.",
     ]
 
@@ -425,3 +425,50 @@ async def test_crisis_reply_is_not_said_twice_to_somebody_without_consent(gatewa
     siti.say("L3 sekarang juga")
     await gateway.wait_for(gateway.staff, "sekarang juga")
     assert sum("CRISIS 3" in text for text in siti.texts()) == 1
+
+
+async def test_words_behind_a_command_are_screened(gateway: Gateway) -> None:
+    siti = await gateway.newcomer()
+    siti.say("/konselor L3 aku mau mati")
+    await gateway.wait_for(siti, "CRISIS 3")
+    page = await gateway.wait_for(gateway.staff, "LEVEL 3")
+    assert "aku mau mati" in page.text
+
+
+async def test_harmless_words_behind_a_command_do_what_the_command_says(gateway: Gateway) -> None:
+    siti = await gateway.newcomer()
+    siti.say("/darurat tolong dong")
+    await gateway.wait_for(siti, "NUMBERS")
+
+
+async def test_held_message_keeps_its_level(gateway: Gateway) -> None:
+    siti = gateway.double.person(5)
+    siti.say("L1 sedih banget")
+    await gateway.wait_for(siti, "nanti langsung aku jawab")
+    siti.tap("Setuju, mulai")
+    await gateway.wait_for(siti, "echo: L1 sedih")
+    async with gateway.database.read() as db:
+        said = (await db.execute(select(Utterance).where(Utterance.direction == "in"))).scalars()
+        assert [row.level for row in said] == [1]
+
+
+async def test_the_screen_sees_what_waits_for_consent(gateway: Gateway) -> None:
+    siti = gateway.double.person(5)
+    for number, word in enumerate(("aku", "mau", "udahan"), start=1):
+        siti.say(word)
+        await gateway.aside(siti.wait_count, number)
+    assert gateway.care.screen.seen[-1] == ("udahan", ("aku", "mau"))
+
+
+async def test_old_decline_button_asks_before_it_deletes(gateway: Gateway) -> None:
+    siti = await gateway.newcomer()
+    siti.tap_data("o:no")
+    await gateway.wait_for(siti, "Yakin?")
+
+
+async def test_doubt_in_an_edit_is_asked_about(gateway: Gateway) -> None:
+    siti = await gateway.newcomer()
+    message = siti.say("aku capek banget hari ini")
+    await gateway.wait_for(siti, "echo: aku capek")
+    siti.edit(message, "aku capek banget hari ini ASK")
+    await gateway.wait_for(siti, "SAFETY QUESTION")

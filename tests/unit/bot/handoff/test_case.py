@@ -47,6 +47,7 @@ def test_higher_risk_raises_level_pages_at_once_and_shortens_the_deadline() -> N
     raised = case.raise_case(opened(2), level=3, categories=("overdose",), now=NOW + MINUTE, deadlines=DEADLINES)
     assert (raised.higher, raised.page_now, raised.facts.level) == (True, True, 3)
     assert raised.facts.due_at == NOW + 6 * MINUTE
+    assert raised.facts.next_tell_at == NOW + 6 * MINUTE
     assert raised.facts.categories == ("suicide", "overdose")
 
 
