@@ -133,21 +133,22 @@ def bench_turns(stack: Stack, questions: Sequence[str]) -> str:
 def bench_load(stack: Stack, questions: Sequence[str]) -> str:
     """Send at a steady rate from many chats, and one page in the middle of it."""
     rows = []
-    for rate, seconds, first in ((5, 12, 3_000), (30, 10, 4_000)):
+    for rate, seconds, first in ((5, 12, 3_000), (30, 20, 4_000)):
         people = [stack.newcomer(first + i) for i in range(min(rate * 2, 40))]
         waiting: list[threading.Thread] = []
-        times: list[float] = []
+        took: dict[int, float] = {}
 
-        def turn(person: object, text: str, found: list[float] = times) -> None:
+        def turn(person: object, text: str, number: int, found: dict[int, float] = took) -> None:
             seen = len(person.texts())  # type: ignore[attr-defined]
             begun = time.perf_counter()
             person.say(text)  # type: ignore[attr-defined]
             person.wait_count(seen + 1, timeout_s=60)  # type: ignore[attr-defined]
-            found.append((time.perf_counter() - begun) * 1000)
+            found[number] = (time.perf_counter() - begun) * 1000
 
         began = time.perf_counter()
         for number in range(rate * seconds):
-            thread = threading.Thread(target=turn, args=(people[number % len(people)], questions[number % len(questions)]))
+            arguments = (people[number % len(people)], questions[number % len(questions)], number)
+            thread = threading.Thread(target=turn, args=arguments)
             thread.start()
             waiting.append(thread)
             time.sleep(max(0.0, began + (number + 1) / rate - time.perf_counter()))
@@ -158,9 +159,11 @@ def bench_load(stack: Stack, questions: Sequence[str]) -> str:
         page_ms = (time.perf_counter() - begun) * 1000
         for thread in waiting:
             thread.join()
-        total = time.perf_counter() - began
-        rows.append((f"{rate}/s", str(len(times)), *percentiles(times), f"{len(times) / total:.1f}", f"{page_ms:.0f}"))
-    head = ("rate", "n", "p50", "p95", "p99", "messages/s", "page ms")
+        times = [took[number] for number in sorted(took)]
+        # A queue that grows shows in the later quarters.
+        quarters = [f"{np.median(part):.0f}" for part in np.array_split(times, 4)]
+        rows.append((f"{rate}/s", str(len(times)), *percentiles(times), " ".join(quarters), f"{page_ms:.0f}"))
+    head = ("rate", "n", "p50", "p95", "p99", "p50 by quarter", "page ms")
     return text_table("Turns under load, ms; and a page at its end", head, rows)
 
 

@@ -26,7 +26,7 @@ _log = structlog.get_logger()
 MAX_CHARACTERS = 10_000
 _WINDOW_WORDS, _WINDOW_STEP = 48, 32
 #: Of a long text the encoder reads only the windows whose words worry most. Source: measured, docs/risk.md.
-_MAX_READ = 6
+_MAX_READ = 4
 #: A fragment of a thought sent as several short messages: "aku", "mau", "udahan", "aja", "hidupnya".
 _FRAGMENT_WORDS = 4
 _EVIDENCE_WORDS = 12
