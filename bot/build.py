@@ -17,6 +17,7 @@ def build_screen(data_dir: Path, say: Callable[[str], None]) -> None:
     """Fit the risk screen to the encoder in the data folder. Raises ModelError when that is missing."""
     done = fit_if_stale(
         ROOT / "training_data" / "risk",
+        ROOT / "knowledge" / "questions",
         data_dir / "risk" / "model.pickle",
         OnnxEncoder(data_dir / "encoder"),
         load_normalizer(),

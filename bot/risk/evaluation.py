@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from bot.risk.assessment import RiskAssessment, RiskLevel
-from bot.risk.lexicon import Lexicon
+from bot.risk.everyday import everyday_questions
+from bot.risk.lexicon import Lexicon, read_lexicon
 from bot.risk.screen import RiskScreen
 from bot.risk.training import LOOK_ALIKE_STYLES
 from knowledge.dataset import Part, RiskMessage, read_risk_messages
+from knowledge.language import load_normalizer
 from knowledge.settings import ROOT, KnowledgeSettings
 from knowledge.table import text_table
 
@@ -59,6 +61,7 @@ def risk_tables(settings: KnowledgeSettings) -> Iterator[str]:
         "ms",
     )
     yield text_table(f"Risk screen, {len(messages)} unseen messages", head, rows)
+    yield _everyday_table(settings, screen)
     by_writer = []
     for writer in sorted({message.writer for message in messages}):
         own = [(m, r) for m, r in zip(messages, results["Pendamping"], strict=True) if m.writer == writer]
@@ -71,6 +74,20 @@ def risk_tables(settings: KnowledgeSettings) -> Iterator[str]:
     ):
         yield _recall_by(title, messages, results["Pendamping"], key)
     yield _calibration(messages, results["Pendamping"])
+
+
+def _everyday_table(settings: KnowledgeSettings, screen: RiskScreen) -> str:
+    """Return how often everyday questions to the knowledge base are taken for danger."""
+    questions = everyday_questions(settings.questions_dir, Part.EVALUATE, read_lexicon(), load_normalizer())
+    results = [screen.screen(question.text) for question in questions]
+    rows = [
+        (
+            str(len(results)),
+            f"{sum(r.level >= RiskLevel.URGENT for r in results) / len(results):.3f}",
+            f"{sum(r.ask for r in results) / len(results):.3f}",
+        )
+    ]
+    return text_table("Everyday questions to the knowledge base", ("n", "false page", "ask"), rows)
 
 
 def _keyword_screen() -> _Screen:
