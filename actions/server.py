@@ -31,7 +31,7 @@ def all_actions(answerer: Answerer, contacts: ContactBook, wording: Wording) -> 
     return [
         ActionAnswerQuestion(answerer),
         ActionSupport(answerer, wording),
-        ActionCelebrate(),
+        ActionCelebrate(answerer, wording),
         ActionEmergencyNumbers(contacts),
         ActionBeginExercise(wording),
         ActionFinishExercise(wording),

@@ -9,12 +9,26 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.answering import Answerer, ask, show_passage
 from actions.base import CareAction, Events
-from actions.conversation import listen
+from actions.conversation import Said, listen
 from actions.wording import Wording
 from knowledge.contact import ContactBook
 
 #: In the order of how often they are needed; the gateway's /darurat shows the same.
 EMERGENCY_CONTACTS = ("emergency", "ambulance", "police", "healing119", "sapa", "bnn")
+
+
+def answered_as_question(dispatcher: CollectingDispatcher, said: Said, answerer: Answerer, wording: Wording) -> bool:
+    """Show a passage where the words are a question that has one; returns whether they were.
+
+    "cukup nggak buat tiga bulan?" is no good news, though it names a duration.
+    """
+    if not said.text or not wording.is_question(said.text):
+        return False
+    answer = ask(answerer, said)
+    if answer is None or not answer.answered:
+        return False
+    show_passage(dispatcher, answer)
+    return True
 
 
 class ActionSupport(CareAction):
@@ -28,11 +42,8 @@ class ActionSupport(CareAction):
 
     def act(self, dispatcher: CollectingDispatcher, tracker: Any) -> Events:
         said = listen(tracker)
-        if said.text and self._wording.is_question(said.text):
-            answer = ask(self._answerer, said)
-            if answer is not None and answer.answered:
-                show_passage(dispatcher, answer)
-                return []
+        if answered_as_question(dispatcher, said, self._answerer, self._wording):
+            return []
         dispatcher.utter_message(response=f"utter_{said.intent}")
         return []
 
@@ -42,7 +53,13 @@ class ActionCelebrate(CareAction):
 
     action_name = "action_celebrate"
 
+    def __init__(self, answerer: Answerer, wording: Wording) -> None:
+        self._answerer = answerer
+        self._wording = wording
+
     def act(self, dispatcher: CollectingDispatcher, tracker: Any) -> Events:
+        if answered_as_question(dispatcher, listen(tracker), self._answerer, self._wording):
+            return []
         duration = next(iter(tracker.get_latest_entity_values("duration")), None)
         if duration:
             dispatcher.utter_message(response="utter_report_progress_duration", duration=str(duration))

@@ -41,7 +41,7 @@ TOPICS_FILE = Path(__file__).with_name("topics.yaml")
 WRONG_ABSTENTIONS = 0.03
 CLEAR_WRONG_ABSTENTIONS = 0.01
 #: A question refused by mistake costs a kind sentence; a harmful request that is answered can cost a life.
-WRONG_REFUSALS = 0.02
+WRONG_REFUSALS = 0.03
 _SEED = 7
 #: Modules whose code shapes what a build holds.
 _SHAPING = (

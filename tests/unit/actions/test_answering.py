@@ -93,10 +93,15 @@ def test_feeling_gets_a_passage_only_when_it_is_a_question(text: str, response: 
 
 def test_good_news_names_the_time_where_it_was_told() -> None:
     told = tracker("30 hari!", "report_progress", entities=[{"entity": "duration", "value": "30 hari"}])
-    assert run(ActionCelebrate(), told)[0][0]["duration"] == "30 hari"
-    assert run(ActionCelebrate(), tracker("dapet kerja", "report_progress"))[0][0]["response"] == (
-        "utter_report_progress"
-    )
+    celebrate = ActionCelebrate(FakeKnowledge(), read_wording())
+    assert run(celebrate, told)[0][0]["duration"] == "30 hari"
+    assert run(celebrate, tracker("dapet kerja", "report_progress"))[0][0]["response"] == "utter_report_progress"
+
+
+def test_question_that_names_a_time_is_no_good_news() -> None:
+    asked = tracker("cukup nggak buat biaya tiga bulan?", "report_progress")
+    messages, _ = run(ActionCelebrate(FakeKnowledge(), read_wording()), asked)
+    assert messages[0]["custom"].get("topic_id") == "rehab.cost"
 
 
 def test_emergency_numbers_come_from_the_contacts_file() -> None:
