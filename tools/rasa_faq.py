@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-EPOCHS = 20
+EPOCHS = 12
 QUESTIONS_A_TOPIC = 30
 CONFIG = f"""
 recipe: default.v1

@@ -22,7 +22,7 @@ from knowledge.language import NormalizedText, Normalizer
 #: Shares of ordinary and look-alike messages that may be paged by mistake, on the tune part. For ordinary ones a little
 #: more than the product allows (2 %), because the tune part holds blocks of near-twins of danger, which ordinary
 #: traffic does not. Source: docs/risk.md.
-_FALSE_PAGES, _FALSE_PAGES_LOOK_ALIKE = 0.028, 0.095
+_FALSE_PAGES, _FALSE_PAGES_LOOK_ALIKE = 0.026, 0.095
 #: Share of dangerous tune messages that the model alone may leave without page or question; the lexicon hears some of
 #: these. Asking for more costs more questions to people who are well than it finds.
 _UNHEARD = 0.025
