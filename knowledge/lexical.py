@@ -58,7 +58,6 @@ class _Terms:
     """A fitted TF-IDF vectoriser, read for one text at a time without scikit-learn's checks."""
 
     def __init__(self, fitted: TfidfVectorizer, offset: int) -> None:
-        self._fitted = fitted
         self._vocabulary: dict[str, int] = fitted.vocabulary_
         self._idf = fitted.idf_.astype(np.float32)
         self._offset = offset

@@ -13,6 +13,7 @@ import json
 import logging
 import random
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -113,8 +114,6 @@ def main() -> None:
             str(Path(folder) / "config.yml"), str(Path(folder) / "nlu.yml"), folder, domain=str(Path(folder) / "domain.yml")
         )
         # Measured in a process of its own: what training left in memory is not the baseline's.
-        import subprocess
-
         command = [sys.executable, __file__, sys.argv[1], sys.argv[2], str(model)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         sys.stdout.write(done.stdout.splitlines()[-1] + "\n")

@@ -6,7 +6,6 @@ Somebody who asks what rehab costs, or how to talk with a son who denies it, mus
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from pathlib import Path
 
 from bot.risk.lexicon import Lexicon
@@ -48,5 +47,4 @@ def everyday_questions(
 def _is_everyday(question: Question, lexicon: Lexicon, normalizer: Normalizer) -> bool:
     if question.topic in _GRAVE or (question.topic.startswith("substance.") and question.style not in _ASKING):
         return False
-    found: Sequence[object] = [m for m in lexicon.find(normalizer.normalize(question.text).text) if m.pattern.sure]
-    return not found
+    return not any(match.pattern.sure for match in lexicon.find(normalizer.normalize(question.text).text))

@@ -234,6 +234,8 @@ class Engine:
     # -- second stage ------------------------------------------------------------------------------
 
     async def _start_turns(self) -> bool:
+        if self._room() <= 0:
+            return False
         async with self._database.read() as db:  # reading keeps out of the writers' way
             waiting = await inbox.has_dialogue(db, self._clock())
         if waiting:
@@ -242,10 +244,15 @@ class Engine:
             self._start(rows)
         return False
 
+    def _room(self) -> int:
+        """Return how many turns may begin now: none until the dialogue model is up."""
+        if self._dialogue_ready is not None and not self._dialogue_ready.is_set():
+            return 0
+        return self._dialogue_workers - len(self._running)
+
     async def _claim_turns(self, db: AsyncSession) -> list[InboxRow]:
-        ready = self._dialogue_ready is None or self._dialogue_ready.is_set()
-        room = self._dialogue_workers - len(self._running)
-        if not ready or room <= 0:
+        room = self._room()
+        if room <= 0:
             return []
         return await inbox.claim_dialogue(
             db, self._clock(), worker_id=self._worker_id, lease_s=self._lease_s, limit=room

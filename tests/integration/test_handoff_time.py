@@ -260,9 +260,11 @@ async def test_clock_that_jumps_back_does_no_harm(bench: Bench) -> None:
 # --- Two gateways on one database ---------------------------------------------------------------
 
 
-async def test_two_gateways_never_do_a_deadline_twice(
+@pytest.fixture
+async def two_gateways(
     double: TelegramDouble, database: Database, database_url: str, tmp_path: Path
-) -> None:
+) -> AsyncIterator[tuple[Bench, Bench]]:
+    """Two gateways that share one PostgreSQL."""
     if database.is_sqlite:
         pytest.skip("a SQLite file has one gateway")
     other = await open_database(database_url, data_dir=tmp_path, encryption_key=None)
@@ -271,53 +273,47 @@ async def test_two_gateways_never_do_a_deadline_twice(
             bench_on(double, database, tmp_path, worker_id="one") as one,
             bench_on(double, other, tmp_path, worker_id="two") as two,
         ):
-            for number in range(6):
-                await one.says(await one.person(300 + number, f"P{number}"), "L3")
-            for minute in range(1, 12):
-                now = MONDAY_NOON + timedelta(minutes=minute)
-
-                async def tick(bench: Bench, now: datetime = now) -> None:
-                    async with bench.database.write() as db:
-                        await bench.desk.tick(db, now)
-
-                await asyncio.gather(tick(one), tick(two))
-        async with database.read() as db:
-            kinds = list((await db.execute(select(CaseEvent.kind))).scalars())
-            rows = list((await db.execute(select(OutboxRow.dedup_key))).scalars())
-        assert kinds.count("told_slower") == 6
-        assert len(rows) == len(set(rows))
-        # 1, 2, 4, 5 and 10 minutes: five repeats of each of the six cases, alone or along with others.
-        assert kinds.count("paged_again") + kinds.count("paged_along") == 6 * 5
+            yield one, two
     finally:
         await other.close()
 
 
-async def test_two_gateways_and_one_person_make_one_case_and_one_taker(
-    double: TelegramDouble, database: Database, database_url: str, tmp_path: Path
-) -> None:
-    if database.is_sqlite:
-        pytest.skip("a SQLite file has one gateway")
-    other = await open_database(database_url, data_dir=tmp_path, encryption_key=None)
-    try:
-        async with (
-            bench_on(double, database, tmp_path, worker_id="one") as one,
-            bench_on(double, other, tmp_path, worker_id="two") as two,
-        ):
-            await one.person(111)
+async def test_two_gateways_never_do_a_deadline_twice(two_gateways: tuple[Bench, Bench]) -> None:
+    one, two = two_gateways
+    for number in range(6):
+        await one.says(await one.person(300 + number, f"P{number}"), "L3")
+    for minute in range(1, 12):
+        now = MONDAY_NOON + timedelta(minutes=minute)
 
-            async def risk(bench: Bench, words: str) -> None:
-                async with bench.database.write() as db:
-                    person = await people.find_person(db, 111)
-                    assert person is not None
-                    assessment = FakeAssessment(3, ("suicide",))
-                    await bench.desk.raise_risk(db, person, assessment, words, bench.clock())
+        async def tick(bench: Bench, now: datetime = now) -> None:
+            async with bench.database.write() as db:
+                await bench.desk.tick(db, now)
 
-            await asyncio.gather(*[risk(bench, f"kata {n}") for n in range(4) for bench in (one, two)])
-            assert len(await one.cases()) == 1
-            await one.settle()
-            assert all(f"kata {n}" in one.said(one.staff) for n in range(4))
-    finally:
-        await other.close()
+        await asyncio.gather(tick(one), tick(two))
+    async with one.database.read() as db:
+        kinds = list((await db.execute(select(CaseEvent.kind))).scalars())
+        rows = list((await db.execute(select(OutboxRow.dedup_key))).scalars())
+    assert kinds.count("told_slower") == 6
+    assert len(rows) == len(set(rows))
+    # 1, 2, 4, 5 and 10 minutes: five repeats of each of the six cases, alone or along with others.
+    assert kinds.count("paged_again") + kinds.count("paged_along") == 6 * 5
+
+
+async def test_two_gateways_and_one_person_make_one_case_and_one_taker(two_gateways: tuple[Bench, Bench]) -> None:
+    one, two = two_gateways
+    await one.person(111)
+
+    async def risk(bench: Bench, words: str) -> None:
+        async with bench.database.write() as db:
+            person = await people.find_person(db, 111)
+            assert person is not None
+            assessment = FakeAssessment(3, ("suicide",))
+            await bench.desk.raise_risk(db, person, assessment, words, bench.clock())
+
+    await asyncio.gather(*[risk(bench, f"kata {n}") for n in range(4) for bench in (one, two)])
+    assert len(await one.cases()) == 1
+    await one.settle()
+    assert all(f"kata {n}" in one.said(one.staff) for n in range(4))
 
 
 async def test_new_risk_after_the_person_ended_a_taken_case_reminds_its_counselor(bench: Bench) -> None:
