@@ -30,7 +30,7 @@ def main() -> int:
     """Print all tables, and write them to var/evaluation.txt."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="leave out what runs in Rasa's environment")
-    parser.add_argument("--rasa-faq", action="store_true", help="also train the stock Rasa FAQ (a quarter of an hour)")
+    parser.add_argument("--rasa-faq", action="store_true", help="also train the stock Rasa FAQ (over half an hour)")
     options = parser.parse_args()
     settings = KnowledgeSettings()
     parts = []
@@ -58,7 +58,7 @@ def stock_faq(settings: KnowledgeSettings) -> Measured:
         digest.update(path.read_bytes())
     kept = settings.data_dir / "rasa-faq" / f"{digest.hexdigest()[:16]}.json"
     if not kept.exists():
-        print("training the stock Rasa FAQ for comparison; a quarter of an hour, once", file=sys.stderr, flush=True)
+        print("training the stock Rasa FAQ for comparison; over half an hour, once", file=sys.stderr, flush=True)
         found = _in_rasa(script, *map(str, folders))
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps(found), encoding="utf-8")

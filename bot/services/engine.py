@@ -176,9 +176,9 @@ class Engine:
         if outcome.forget is not None:
             row.payload_enc = vault_of(db).seal_json({"forget": outcome.forget})
         row.utterance_id = outcome.utterance_id
-        if outcome.agreed:
+        if outcome.release:
             await self._take_up_held(db, update, now)
-        if outcome.next is Next.CONSENT:
+        if outcome.next is Next.HOLD:
             row.state = InboxState.HELD.value
         elif outcome.next is Next.DIALOGUE or outcome.forget is not None:
             row.state, row.attempts, row.not_before = InboxState.DIALOGUE.value, 0, None
@@ -188,7 +188,7 @@ class Engine:
         return (update.tap.query_id, outcome.notice) if update.tap is not None else None
 
     async def _take_up_held(self, db: AsyncSession, update: Incoming, now: datetime) -> None:
-        """Answer what the person wrote before agreeing; it was screened when it came."""
+        """Answer what waited for consent or for a no to the safety question; it was screened when it came."""
         person = await people.find_person(db, update.chat_id)
         for row in await inbox.held_rows(db, vault_of(db).chat_key(update.chat_id)):
             said = self._parse(inbox.payload_of(db, row))

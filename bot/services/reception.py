@@ -24,7 +24,7 @@ from bot.services import people_desk, privacy
 from bot.services.commands import BEFORE_CONSENT, COMMANDS, call_counselor, emergency_numbers, grounding, read_command
 from bot.services.feedback import handle_feedback_tap
 from bot.services.groups import answer_group
-from bot.services.risk_path import URGENT, escalate, handle_risk, handle_safety_tap, screen_utterance
+from bot.services.risk_path import URGENT, Reaction, escalate, handle_risk, handle_safety_tap, screen_utterance
 from bot.services.turn import Desk, Turn, language_of
 from bot.store import inbox, kv, people
 from bot.store.database import vault_of
@@ -37,10 +37,10 @@ EDIT_IS_NEW_BELOW = 0.6
 
 
 class Next(StrEnum):
-    """What remains to be done for an update."""
+    """What remains to be done for an update. HOLD: it waits for consent, or for a no to the safety question."""
 
     NOTHING = "nothing"
-    CONSENT = "consent"
+    HOLD = "hold"
     DIALOGUE = "dialogue"
 
 
@@ -52,14 +52,14 @@ class Outcome:
         utterance_id: The stored utterance that the dialogue stage answers.
         notice: Shown where a button was tapped.
         forget: Conversation that the dialogue model must forget.
-        agreed: The person just gave consent: what was held until then may be answered.
+        release: What the person wrote and what was held may be answered now.
     """
 
     next: Next = Next.NOTHING
     utterance_id: int | None = None
     notice: str | None = None
     forget: str | None = None
-    agreed: bool = False
+    release: bool = False
 
 
 DONE = Outcome()
@@ -142,7 +142,7 @@ class Reception:
                 await COMMANDS[command](turn)
             return DONE
         utterance_id = None
-        answered = False
+        reaction = Reaction.NONE
         if update.text:
             keep = person.consent_at is not None
             earlier = [] if keep else await self._held_texts(turn)
@@ -150,11 +150,15 @@ class Reception:
             # A counselor who is already talking with the person is told of urgent words through the case; the
             # crisis reply is said all the same: nobody knows whether the counselor is looking right now.
             if not handoff or assessment.level >= URGENT:
-                answered = await handle_risk(turn, assessment, update.text)
+                reaction = await handle_risk(turn, assessment, update.text)
         if handoff:
             await turn.desk.escalations.relay_from_person(turn.db, person, update, turn.now)
             return DONE
-        if answered:
+        if reaction is Reaction.ASKED:
+            return Outcome(Next.HOLD, utterance_id)
+        if reaction is Reaction.REASSURED:
+            return await self._after_no(turn)
+        if reaction is Reaction.ANSWERED:
             return DONE
         if update.attachment is not None:
             await self._attachment(turn, update.attachment)
@@ -167,18 +171,26 @@ class Reception:
             return DONE
         if person.consent_at is None:
             await people_desk.hold_for_consent(turn)
-            return Outcome(Next.CONSENT, utterance_id)
+            return Outcome(Next.HOLD, utterance_id)
         return Outcome(Next.DIALOGUE, utterance_id)
+
+    async def _after_no(self, turn: Turn) -> Outcome:
+        """Go on with what was held while the safety question was open; without consent, ask for that next."""
+        if turn.person.consent_at is not None:
+            return Outcome(release=not await turn.desk.escalations.open_handoff(turn.db, turn.person))
+        if await inbox.held_rows(turn.db, turn.person.chat_key):
+            await people_desk.hold_for_consent(turn)
+        return DONE
 
     async def _is_risky(self, turn: Turn, words: str, *, handoff: bool) -> bool:
         """Screen what stands behind a command ("/konselor aku mau mati"); returns whether that was answered."""
         assessment, _ = await screen_utterance(turn, words, keep=turn.person.consent_at is not None)
         if assessment.level < URGENT and not assessment.ask:
             return False
-        answered = await handle_risk(turn, assessment, words)
+        reaction = await handle_risk(turn, assessment, words)
         if handoff:
             await turn.desk.escalations.relay_from_person(turn.db, turn.person, turn.update, turn.now)
-        return answered
+        return reaction is not Reaction.NONE
 
     async def _held_texts(self, turn: Turn) -> list[str]:
         """Return what the person wrote before agreeing and what is stored nowhere else, oldest first."""
@@ -217,7 +229,7 @@ class Reception:
             return DONE
         if answered or assessment.level >= URGENT:
             return DONE
-        if not person.safety_open and await handle_risk(turn, assessment, update.text):
+        if not person.safety_open and await handle_risk(turn, assessment, update.text) is not Reaction.NONE:
             return DONE
         if before is None or person.consent_at is None:
             return DONE
@@ -245,7 +257,10 @@ class Reception:
         if handler is None or not await handler(turn, rest):
             log.info("button.unknown", update_id=turn.update.update_id)
             await turn.say(turn.text("tap_too_old"), buttons=people_desk.menu(turn))
-        return Outcome(agreed=turn.person.consent_at is not None and not had_agreed)
+        if (namespace, rest) == ("s", "no"):
+            return await self._after_no(turn)
+        agreed = turn.person.consent_at is not None and not had_agreed
+        return Outcome(release=agreed and not turn.person.safety_open)
 
 
 async def _menu_tap(turn: Turn, rest: str) -> bool:

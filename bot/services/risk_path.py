@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 import structlog
 from sqlalchemy import select
@@ -42,6 +43,28 @@ _MAYBE = frozenset({"mungkin", "kadang", "kadang2", "terkadang", "kayaknya", "ma
 _YES = _MAYBE | {"ya", "iya", "iyah", "iye", "yes", "yep", "yup", "yeah", "yoi", "y", "he'eh", "heeh", "betul", "benar"}
 _NO = frozenset({"tidak", "tdk", "nggak", "enggak", "engga", "ngga", "gak", "ga", "gk", "kagak", "ndak", "no", "nope"})
 _FILLER = frozenset({"kak", "min", "kok", "sih", "dong", "deh", "kan", "kayak", "i", "am", "not", "really", "juga"})
+_JUST_ASKING = frozenset(
+    "cuma cuman hanya sekadar sekedar mau pengen ingin nanya tanya bertanya penasaran tau tahu info informasi aja saja "
+    "doang soal saya aku gw gue gua sy itu ini untuk buat tugas kuliah sekolah belajar aman pak bu mbak mas makasih "
+    "terima kasih just only asking wondering curious a question for my school homework thanks thank you i'm im".split()
+)
+"""What may follow a plain no, beside a word of asking: "nggak kak, cuma mau nanya aja"."""
+_ASKING = frozenset("nanya tanya bertanya penasaran asking wondering curious question tugas homework".split())
+"""Not "cuma" or "tau": "nggak cuma itu" and "nggak tau" are no plain no."""
+
+
+class Reaction(StrEnum):
+    """What was done about an utterance.
+
+    NONE: nothing, another answer must follow. ANSWERED: no other must follow.
+    ASKED: the safety question was put; the utterance is answered once the person has said no to it.
+    REASSURED: the person said no to it.
+    """
+
+    NONE = "none"
+    ANSWERED = "answered"
+    ASKED = "asked"
+    REASSURED = "reassured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +93,24 @@ def raised_by_answer(source: str, words: str) -> Raised:
 
 def read_answer(text: str) -> bool | None:
     """Return True for a typed yes (a "maybe" counts), False for a plain no, None for anything else."""
-    words = [re.sub(r"(.)\1+", r"\1", word) for word in re.findall(r"[\w']+", text.lower())]
+    words = [_squeeze(word) for word in re.findall(r"[\w']+", text.lower())]
+    known = {kind: {_squeeze(word) for word in kind} for kind in (_YES, _NO, _FILLER, _MAYBE, _JUST_ASKING, _ASKING)}
+    if words and words[0] in known[_NO] and len(words) <= 12 and known[_ASKING].intersection(words):
+        rest = [word for word in words if word not in known[_NO] | known[_FILLER] | known[_JUST_ASKING]]
+        return None if rest else False
     if not words or len(words) > 5:
         return None
-    squeeze = {kind: {re.sub(r"(.)\1+", r"\1", word) for word in kind} for kind in (_YES, _NO, _FILLER, _MAYBE)}
-    if any(word not in squeeze[_YES] | squeeze[_NO] | squeeze[_FILLER] for word in words):
+    if any(word not in known[_YES] | known[_NO] | known[_FILLER] for word in words):
         return None
-    yes, no = (any(word in squeeze[kind] for word in words) for kind in (_YES, _NO))
+    yes, no = (any(word in known[kind] for word in words) for kind in (_YES, _NO))
     # "nggak ya", "ya nggak": the no is meant. "iya" or "mungkin" alone: yes. Neither: not an answer.
     if no:
-        return None if any(word in squeeze[_MAYBE] for word in words) else False
+        return None if any(word in known[_MAYBE] for word in words) else False
     return True if yes else None
+
+
+def _squeeze(word: str) -> str:
+    return re.sub(r"(.)\1+", r"\1", word)
 
 
 async def screen_utterance(
@@ -177,29 +207,29 @@ async def call_counselors(
         await say(db, chat_id=staff_chat, text=page, key=key, now=now, lane=Lane.PRIORITY)
 
 
-async def handle_risk(turn: Turn, assessment: Assessment, text: str) -> bool:
-    """Act on an assessment. Returns True when the person has got an answer and no other must follow."""
+async def handle_risk(turn: Turn, assessment: Assessment, text: str) -> Reaction:
+    """Act on an assessment."""
     person = turn.person
     if assessment.level >= URGENT:
         await escalate(turn, assessment, text)
-        return True
+        return Reaction.ANSWERED
     asked_at = person.safety_asked_at
     recently = asked_at is not None and turn.now - asked_at <= ASK_AGAIN_SPAN
     if person.safety_open and recently:
         answer = read_answer(text)
         if answer is True:
             await escalate(turn, raised_by_answer("safety_answer", text), text)
-            return True
+            return Reaction.ANSWERED
         if answer is False:
             await say_safety_no(turn)
-            return True
-    if assessment.ask:
-        if recently:
-            await escalate(turn, raised_by_answer("second_worry", text), text)
-        else:
-            await ask_safety_question(turn)
-        return True
-    return False
+            return Reaction.REASSURED
+    if not assessment.ask:
+        return Reaction.NONE
+    if recently:
+        await escalate(turn, raised_by_answer("second_worry", text), text)
+        return Reaction.ANSWERED
+    await ask_safety_question(turn)
+    return Reaction.ASKED
 
 
 async def ask_safety_question(turn: Turn) -> None:

@@ -168,7 +168,7 @@ async def release_worker(db: AsyncSession, worker_id: str) -> int:
 
 
 async def held_rows(db: AsyncSession, chat_key: str) -> list[InboxRow]:
-    """Return what a person wrote before agreeing, oldest first."""
+    """Return what a person wrote and what waits for consent or a safety answer, oldest first."""
     statement = select(InboxRow).where(InboxRow.chat_key == chat_key, InboxRow.state == InboxState.HELD.value)
     return list((await db.execute(statement.order_by(InboxRow.update_id))).scalars())
 

@@ -44,7 +44,7 @@ class Base(DeclarativeBase):
 
 
 class InboxState(StrEnum):
-    """NEW: not screened yet. HELD: waits for the person's consent. DIALOGUE: screened, waits for the dialogue model.
+    """NEW: not screened yet. HELD: waits for consent, or for a no to the safety question. DIALOGUE: screened, waits for the dialogue model.
 
     DONE and DEAD: finished.
     """

@@ -11,7 +11,7 @@ from bot.store.models import Feedback, InboxRow, InboxState, KeyValue, OutboxRow
 from bot.store.rows import changed_rows
 
 HELD_FOR = timedelta(hours=1)
-"""How long what somebody wrote waits for their consent."""
+"""How long what somebody wrote waits for their consent, or for their answer to the safety question."""
 
 
 async def purge(db: AsyncSession, now: datetime, *, retention_days: int, payload_days: int) -> int:

@@ -103,7 +103,7 @@ class Window:
         while time.monotonic() < deadline:
             async with self._database.read() as db:
                 row = await db.get(InboxRow, update_id)
-                finished = row is None or row.state in {InboxState.DONE.value, InboxState.DEAD.value}
+                finished = row is None or row.state not in {InboxState.NEW.value, InboxState.DIALOGUE.value}
                 if finished and await outbox.count_pending(db, chat_id) == 0:
                     return True
             await asyncio.sleep(0.01)

@@ -91,10 +91,47 @@ async def test_safety_question_no_and_then_second_worry_escalates(gateway: Gatew
     assert [data for _, data in asked.buttons] == ["s:yes", "s:no", "s:counselor"]
     siti.say("nggak kok")
     await gateway.wait_for(siti, "sudah jujur menjawab")
+    await gateway.wait_for(siti, "echo: ASK satu")
     assert gateway.staff.texts() == []
     siti.say("ASK dua")
     await gateway.wait_for(siti, "CRISIS 2")
     await gateway.wait_for(gateway.staff, "LEVEL 2")
+
+
+async def test_what_was_asked_about_is_answered_after_a_tapped_no(gateway: Gateway) -> None:
+    siti = await gateway.newcomer()
+    siti.say("ASK cara menolong teman")
+    await gateway.wait_for(siti, "SAFETY QUESTION")
+    siti.say("halo?")
+    await gateway.wait_for(siti, "echo: halo?")
+    assert "echo: ASK cara menolong teman" not in siti.texts()
+    siti.tap("Tidak")
+    await gateway.wait_for(siti, "echo: ASK cara menolong teman")
+    assert gateway.staff.texts() == []
+
+
+async def test_what_was_asked_about_is_not_answered_after_a_yes(gateway: Gateway) -> None:
+    siti = await gateway.newcomer()
+    siti.say("ASK satu")
+    await gateway.wait_for(siti, "SAFETY QUESTION")
+    siti.tap("Ya")
+    await gateway.wait_for(siti, "CRISIS 2")
+    siti.tap_data("s:no")
+    await gateway.wait_for(siti, "sudah jujur menjawab")
+    async with gateway.database.read() as db:
+        states = [row.state for row in (await db.execute(select(InboxRow))).scalars()]
+    assert "held" in states
+    assert not any(text.startswith("echo") for text in siti.texts())
+
+
+async def test_asked_about_before_consent_waits_for_both(gateway: Gateway) -> None:
+    siti = gateway.double.person(5)
+    siti.say("ASK satu")
+    await gateway.wait_for(siti, "SAFETY QUESTION")
+    siti.tap("Tidak")
+    await gateway.wait_for(siti, "nanti langsung aku jawab")
+    siti.tap("Setuju, mulai")
+    await gateway.wait_for(siti, "echo: ASK satu")
 
 
 async def test_typed_yes_escalates(gateway: Gateway) -> None:

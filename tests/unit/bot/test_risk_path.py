@@ -21,8 +21,19 @@ def test_no(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
+    ["nggak kok, cuma nanya", "tidak, saya hanya ingin bertanya", "ga kak penasaran aja", "no, just curious, thanks"],
+)
+def test_no_with_a_reason_for_asking(text: str) -> None:
+    assert read_answer(text) is False
+
+
+@pytest.mark.parametrize(
+    "text",
     [
         "",
+        "nggak cuma itu",
+        "nggak tau cuma sedih",
+        "nggak, nanya aja mau mati",
         "nggak tahu",
         "kayaknya nggak",
         "ya begitulah hidup",
