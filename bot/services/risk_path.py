@@ -44,12 +44,17 @@ _YES = _MAYBE | {"ya", "iya", "iyah", "iye", "yes", "yep", "yup", "yeah", "yoi",
 _NO = frozenset({"tidak", "tdk", "nggak", "enggak", "engga", "ngga", "gak", "ga", "gk", "kagak", "ndak", "no", "nope"})
 _FILLER = frozenset({"kak", "min", "kok", "sih", "dong", "deh", "kan", "kayak", "i", "am", "not", "really", "juga"})
 _JUST_ASKING = frozenset(
-    "cuma cuman hanya sekadar sekedar mau pengen ingin nanya tanya bertanya penasaran tau tahu info informasi aja saja "
-    "doang soal saya aku gw gue gua sy itu ini untuk buat tugas kuliah sekolah belajar aman pak bu mbak mas makasih "
-    "terima kasih just only asking wondering curious a question for my school homework thanks thank you i'm im".split()
+    re.findall(
+        r"\S+",
+        "cuma cuman hanya sekadar sekedar mau pengen ingin nanya tanya bertanya penasaran tau tahu info informasi aja saja "
+        "doang soal saya aku gw gue gua sy itu ini untuk buat tugas kuliah sekolah belajar aman pak bu mbak mas makasih "
+        "terima kasih just only asking wondering curious a question for my school homework thanks thank you i'm im",
+    )
 )
 """What may follow a plain no, beside a word of asking: "nggak kak, cuma mau nanya aja"."""
-_ASKING = frozenset("nanya tanya bertanya penasaran asking wondering curious question tugas homework".split())
+_ASKING = frozenset(
+    {"nanya", "tanya", "bertanya", "penasaran", "tugas", "asking", "wondering", "curious", "question", "homework"}
+)
 """Not "cuma" or "tau": "nggak cuma itu" and "nggak tau" are no plain no."""
 
 

@@ -39,7 +39,7 @@ async def test_evening(double: TelegramDouble, sqlite_database: Database, tmp_pa
 
         # 20.00 Joko wants to talk to somebody; nothing is burning.
         await bench.says(joko, "/konselor")
-        assert "Kamu nomor 1 di antrean" in joko.last().text
+        assert "Sekarang nomor 1 di antrean" in joko.last().text
 
         # 20.02 Siti means it. She is told what to do now, and that somebody was called; Rina's phone rings.
         await bench.later(minutes=2)
@@ -48,7 +48,7 @@ async def test_evening(double: TelegramDouble, sqlite_database: Database, tmp_pa
         assert "119" in crisis
         assert "Konselor sudah aku panggil. Biasanya ada yang membalas di sini dalam 5 menit" in called
         assert "Melati-27" in phone.last().text and "obat" not in phone.last().text
-        assert "Kamu nomor" not in called
+        assert "nomor 1 di antrean" not in called
         await bench.says(siti, "takut sendiri")
         assert "Sambil menunggu, kita bisa menenangkan badan" in siti.last().text
 
@@ -62,7 +62,7 @@ async def test_evening(double: TelegramDouble, sqlite_database: Database, tmp_pa
         query = rina.tap_data(f"c:take:{case['Melati-27'].id}")
         await bench.settle()
         assert bench.notice(query) == "Kasus ini sekarang kamu pegang."
-        assert "Konselor Bu Rina sudah membaca pesanmu" in siti.last().text
+        assert "Konselor Bu Rina sudah membaca pesannya" in siti.last().text
         await bench.says(rina, "Siti, aku Rina. Aku di sini. Obatnya ada di mana?", thread_id=topic["Melati-27"])
         assert siti.last().text == "👤 Bu Rina: Siti, aku Rina. Aku di sini. Obatnya ada di mana?"
         await bench.says(siti, "di meja kak")
@@ -129,7 +129,7 @@ async def test_evening(double: TelegramDouble, sqlite_database: Database, tmp_pa
         await bench.says(rina, "Dewi, tunggu sebentar ya, temani aku ngobrol dulu", thread_id=thread)
         await bench.says(dewi, "iya kak")
         await bench.says(rina, "/serahkan budi", thread_id=thread)
-        assert "Pak Budi melanjutkan bersamamu" in dewi.last().text
+        assert "Pak Budi melanjutkan di sini" in dewi.last().text
         await bench.says(budi, "Malam Dewi, aku Budi.", thread_id=thread)
         assert dewi.last().text == "👤 Pak Budi: Malam Dewi, aku Budi."
         for name in ("Kenanga-63", "Cempaka-12"):

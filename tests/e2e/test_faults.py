@@ -230,7 +230,7 @@ class World:
             dead = (await db.execute(text("SELECT count(*) FROM outbox WHERE state = 'dead'"))).scalar_one()
             undone = (await db.execute(text("SELECT count(*) FROM inbox WHERE state = 'dead'"))).scalar_one()
         everything = [one for person in self.people.values() for one in person.texts()]
-        assert sum("sudah membaca pesanmu dan sekarang" in one for one in everything) == events["taken"]
+        assert sum("sudah membaca pesannya dan sekarang" in one for one in everything) == events["taken"]
         assert sum("sudah selesai. Mulai sekarang" in one for one in everything) == events["closed"]
         assert sum("✋" in one for one in staff) == events["taken"]
         # The one refusal that is right: the group has no topics.

@@ -100,7 +100,7 @@ async def test_taking_tells_the_person_who_is_there_and_updates_the_card(bench: 
     await bench.says(siti, "L3")
     card = bench.staff.last()
     assert await bench.taps(rina, "Ambil") == "Kasus ini sekarang kamu pegang."
-    assert "Konselor Bu Rina sudah membaca pesanmu" in siti.last().text
+    assert "Konselor Bu Rina sudah membaca pesannya" in siti.last().text
     assert "Dipegang Bu Rina." in card.text
     assert "Ambil" not in [title for title, _ in card.buttons]
 
@@ -113,7 +113,7 @@ async def test_two_who_tap_in_the_same_second_one_gets_it(bench: Bench) -> None:
     await bench.settle()
     assert bench.notice(first) == "Kasus ini sekarang kamu pegang."
     assert bench.notice(second) == "Sudah diambil Bu Rina."
-    assert bench.said(siti).count("sudah membaca pesanmu") == 1
+    assert bench.said(siti).count("sudah membaca pesannya") == 1
     assert (
         await bench.taps(rina, "Ambil") == "Kasus ini sudah kamu pegang."
         if "Ambil" in str(bench.staff.last())
@@ -291,7 +291,7 @@ async def test_handing_over(bench: Bench) -> None:
     await bench.says(rina, "/serahkan siapa", reply_to=anchor)
     assert "Tidak ada konselor bernama “siapa”" in bench.staff.last().text
     await bench.says(rina, "/serahkan budi", reply_to=anchor)
-    assert "Pak Budi melanjutkan bersamamu" in siti.last().text
+    assert "Pak Budi melanjutkan di sini" in siti.last().text
     await bench.says(rina, "masih bisa?", reply_to=anchor)
     assert "masih bisa?" not in bench.said(siti)
     await bench.says(budi, "Halo, aku Budi", reply_to=anchor)
@@ -336,7 +336,7 @@ async def test_end_says_that_the_bot_speaks_again(bench: Bench) -> None:
 async def test_person_ends_a_risk_and_it_stays_the_counselors(bench: Bench) -> None:
     siti, _rina, _ = await talking(bench)
     await bench.says(siti, "/selesai")
-    assert "konselor masih akan melihat pesanmu" in siti.last().text
+    assert "konselor masih akan melihat pesannya" in siti.last().text
     assert "Kasusnya tetap terbuka" in bench.staff.last().text
     await bench.says(siti, "halo")
     assert siti.last().text == "echo: halo"

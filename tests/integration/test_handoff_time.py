@@ -136,7 +136,7 @@ async def test_waiting_request_is_told_its_place(bench: Bench) -> None:
     siti = await bench.person(111)
     await bench.says(siti, "/konselor")
     await bench.later(minutes=61)
-    assert "antreannya lebih lama dari biasanya. Kamu masih di antrean, nomor 1" in siti.last().text
+    assert "antreannya lebih lama dari biasanya. Masih nomor 1 di antrean" in siti.last().text
 
 
 async def test_silent_counselor_is_reminded_and_then_relieved(bench: Bench) -> None:
