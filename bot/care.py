@@ -21,7 +21,7 @@ from bot.risk import (
 )
 from bot.services.texts import Texts
 from knowledge.contact import read_contacts
-from knowledge.language import DetectedLanguage, detect_language, load_normalizer
+from knowledge.language import DetectedLanguage, detect_language, is_english_sentence, load_normalizer
 
 
 class ReviewedWords:
@@ -72,10 +72,13 @@ def load_care(texts: Texts, data_dir: Path, *, counselors: bool = True) -> Care:
 def make_language_detector() -> Callable[[str], Language | None]:
     """Return a function that names an utterance's language where at least three words make it sure."""
     normalizer = load_normalizer()
-    known = {DetectedLanguage.ENGLISH: Language.ENGLISH, DetectedLanguage.INDONESIAN: Language.INDONESIAN}
 
     def detect(text: str) -> Language | None:
         normalized = normalizer.normalize(text[:500])
-        return known.get(detect_language(normalized)) if len(normalized.words) >= 3 else None
+        if len(normalized.words) < 3:
+            return None
+        if detect_language(normalized) is DetectedLanguage.INDONESIAN:
+            return Language.INDONESIAN
+        return Language.ENGLISH if is_english_sentence(normalized) else None
 
     return detect

@@ -7,6 +7,7 @@ every word votes with how common it is in either language; words of neither lang
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from enum import StrEnum
 from functools import lru_cache
@@ -18,6 +19,16 @@ from knowledge.language.normalize import NormalizedText
 _UNSEEN = 1e-7
 #: A word this many times commoner in one language counts for it alone.
 _SHARED = 4.0
+#: English terms stand in Indonesian messages ("FSG family support group jadwal"); these words make a sentence English.
+_GRAMMAR = frozenset(
+    re.findall(
+        r"\w+",
+        "the a an is are am was were be been do does did don can could will would should shall may must i im ive my me you "
+        "your he him his she her it its we us our they them their this that these those there what when where who why how "
+        "which if and or but not to of in on at for from with about into after before than because so have has had any "
+        "some no please",
+    )
+)
 
 
 class DetectedLanguage(StrEnum):
@@ -59,6 +70,11 @@ def detect_language(text: NormalizedText) -> DetectedLanguage:
     if english >= 3 and english > 0.5 * indonesian:
         return DetectedLanguage.MIXED
     return DetectedLanguage.INDONESIAN
+
+
+def is_english_sentence(text: NormalizedText) -> bool:
+    """Return whether an utterance is not just made of English terms but worded in English."""
+    return detect_language(text) is DetectedLanguage.ENGLISH and not _GRAMMAR.isdisjoint(text.words)
 
 
 @lru_cache(maxsize=10_000)
