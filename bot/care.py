@@ -37,8 +37,8 @@ class ReviewedWords:
         known = RiskAssessment(RiskLevel(assessment.level), assessment.categories)
         return crisis_reply(known, language, role, called=self._counselors)
 
-    def safety_question(self, language: Language, role: Role | None) -> str:
-        return safety_question(language, role)
+    def safety_question(self, categories: Sequence[str], language: Language, role: Role | None) -> str:
+        return safety_question(language, role, categories)
 
     def support_reply(self, categories: Sequence[str], language: Language, role: Role | None) -> str | None:
         return support_reply(categories, language, role)

@@ -29,7 +29,7 @@ class FakeAssessment:
 
 
 class FakeScreen:
-    """`L3`, `L2`, `L1` in a text give that level, `ASK` the question, `BREAK` an error."""
+    """`L3`, `L2`, `L1` in a text give that level, `ASK` the question (`ASK-overdose` about that), `BREAK` an error."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, tuple[str, ...]]] = []
@@ -40,7 +40,8 @@ class FakeScreen:
             raise RuntimeError("broken screen")
         found = re.search(r"\bL([123])\b", text)
         level = int(found.group(1)) if found else 0
-        categories = ("suicide",) if level >= 2 else ("distress",) if level else ()
+        about = re.search(r"\bASK-(\w+)", text)
+        categories = (about.group(1),) if about else ("suicide",) if level >= 2 else ("distress",) if level else ()
         evidence = (FakeEvidence(found.group(0)),) if found else ()
         return FakeAssessment(level, categories, "ASK" in text, evidence)
 
@@ -51,7 +52,7 @@ class FakeWords:
     def crisis_reply(self, assessment: Assessment, language: Language, role: Role | None) -> str:
         return f"CRISIS {assessment.level} {language.value}"
 
-    def safety_question(self, language: Language, role: Role | None) -> str:
+    def safety_question(self, categories: Sequence[str], language: Language, role: Role | None) -> str:
         return f"SAFETY QUESTION {language.value}"
 
     def support_reply(self, categories: Sequence[str], language: Language, role: Role | None) -> str | None:

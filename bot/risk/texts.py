@@ -36,9 +36,11 @@ def crisis_reply(assessment: RiskAssessment, language: str, role: str | None, *,
     return f"{text} {texts['called'][language]}" if called else text
 
 
-def safety_question(language: str, role: str | None = None) -> str:
-    """Return the direct question that is put when the screen is unsure."""
-    text: str = _texts()["safety_question_other" if role == "family" else "safety_question"][language]
+def safety_question(language: str, role: str | None = None, categories: Sequence[str] = ()) -> str:
+    """Return the direct question that is put when the screen is unsure, by what it may be about."""
+    texts = _texts()
+    about = texts["asked_about"].get(categories[0], "life") if categories else "life"
+    text: str = texts["safety_question"][about][language]["other" if role == "family" else "self"]
     return text
 
 

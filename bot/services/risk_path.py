@@ -27,6 +27,9 @@ from bot.store.utterances import add_utterance, last_said
 
 log = structlog.get_logger()
 
+BODY = frozenset({"overdose", "withdrawal"})
+"""Categories whose safety question asks for signs that life is at stake: a yes is an emergency."""
+
 SUPPORT, URGENT, EMERGENCY = 1, 2, 3
 """Levels of `bot.risk.RiskLevel` (this room takes an assessment's shape, not its module). Source: risk taxonomy."""
 
@@ -91,9 +94,23 @@ class Raised:
     rung: str | None = None
 
 
-def raised_by_answer(source: str, words: str) -> Raised:
-    """Return the level-2 assessment of a safety question answered with yes, or not answered at all."""
-    return Raised(URGENT, ("suicide",), (Words(words, source),))
+def raised_by_answer(source: str, words: str, categories: Sequence[str]) -> Raised:
+    """Return the assessment of a safety question answered with yes or not answered, or of a second worry.
+
+    Args:
+        categories: Of the utterance that raised the question.
+    """
+    about = tuple(categories) or ("suicide",)
+    level = EMERGENCY if source == "safety_answer" and about[0] in BODY else URGENT
+    return Raised(level, about, (Words(words, source),))
+
+
+async def asked_about(db: AsyncSession, person: Person) -> tuple[str, ...]:
+    """Return the categories of the utterance that raised the safety question; it was stored in the same moment."""
+    if person.safety_asked_at is None:
+        return ()
+    said = await last_said(db, person.id, limit=50, direction="in", since=person.safety_asked_at)
+    return said[0].categories if said else ()
 
 
 def read_answer(text: str) -> bool | None:
@@ -223,7 +240,7 @@ async def handle_risk(turn: Turn, assessment: Assessment, text: str) -> Reaction
     if person.safety_open and recently:
         answer = read_answer(text)
         if answer is True:
-            await escalate(turn, raised_by_answer("safety_answer", text), text)
+            await escalate(turn, raised_by_answer("safety_answer", text, await asked_about(turn.db, person)), text)
             return Reaction.ANSWERED
         if answer is False:
             await say_safety_no(turn)
@@ -231,13 +248,13 @@ async def handle_risk(turn: Turn, assessment: Assessment, text: str) -> Reaction
     if not assessment.ask:
         return Reaction.NONE
     if recently:
-        await escalate(turn, raised_by_answer("second_worry", text), text)
+        await escalate(turn, raised_by_answer("second_worry", text, assessment.categories), text)
         return Reaction.ANSWERED
-    await ask_safety_question(turn)
+    await ask_safety_question(turn, assessment)
     return Reaction.ASKED
 
 
-async def ask_safety_question(turn: Turn) -> None:
+async def ask_safety_question(turn: Turn, assessment: Assessment) -> None:
     """Ask the one direct, kind question; silence is watched by `escalate_silence`."""
     turn.person.safety_asked_at = turn.now
     turn.person.safety_open = True
@@ -245,7 +262,8 @@ async def ask_safety_question(turn: Turn) -> None:
         [turn.button("yes", "s:yes"), turn.button("no", "s:no")],
         turn.button("counselor", "s:counselor"),
     ]
-    await turn.say(turn.desk.words.safety_question(turn.language, turn.role), buttons=buttons, lane=Lane.PRIORITY)
+    words = turn.desk.words.safety_question(assessment.categories, turn.language, turn.role)
+    await turn.say(words, buttons=buttons, lane=Lane.PRIORITY)
 
 
 async def say_safety_no(turn: Turn) -> None:
@@ -256,7 +274,8 @@ async def say_safety_no(turn: Turn) -> None:
 async def handle_safety_tap(turn: Turn, answer: str) -> bool:
     """Act on a tapped answer. Returns False for one that does not exist."""
     if answer == "yes":
-        await escalate(turn, raised_by_answer("safety_answer", turn.text("button_yes")), turn.text("button_yes"))
+        yes = turn.text("button_yes")
+        await escalate(turn, raised_by_answer("safety_answer", yes, await asked_about(turn.db, turn.person)), yes)
     elif answer == "no":
         await say_safety_no(turn)
     elif answer == "counselor":
@@ -277,7 +296,7 @@ async def escalate_silence(db: AsyncSession, desk: Desk, now: datetime) -> int:
         language = language_of(person)
         said = await last_said(db, person.id, limit=1, direction="in")
         words = said[-1].text if said else ""
-        assessment = raised_by_answer("no_answer", words)
+        assessment = raised_by_answer("no_answer", words, await asked_about(db, person))
         await _say_after_silence(db, desk, person, assessment, language, now)
         await call_counselors(db, desk, person, assessment, words, now)
         log.info("risk.raised_by_silence", conversation_id=str(person.id), risk_level=URGENT)

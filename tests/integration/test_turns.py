@@ -98,6 +98,18 @@ async def test_safety_question_no_and_then_second_worry_escalates(gateway: Gatew
     await gateway.wait_for(gateway.staff, "LEVEL 2")
 
 
+async def test_yes_to_a_question_about_the_body_is_an_emergency(gateway: Gateway) -> None:
+    siti = await gateway.newcomer()
+    siti.say("ASK-overdose temanku ngorok")
+    await gateway.wait_for(siti, "SAFETY QUESTION")
+    siti.say("halo?")
+    await gateway.wait_for(siti, "echo: halo?")
+    siti.tap("Ya")
+    await gateway.wait_for(siti, "CRISIS 3")
+    page = await gateway.wait_for(gateway.staff, "LEVEL 3")
+    assert "overdosis" in page.text
+
+
 async def test_what_was_asked_about_is_answered_after_a_tapped_no(gateway: Gateway) -> None:
     siti = await gateway.newcomer()
     siti.say("ASK cara menolong teman")

@@ -59,12 +59,20 @@ def test_assessment_without_category_gets_distress_words() -> None:
     assert empty == crisis_reply(RiskAssessment(RiskLevel.URGENT, ("distress",)), "en", None)
 
 
+@pytest.mark.parametrize("category", ["", *Category])
 @pytest.mark.parametrize("language", ["id", "en"])
-def test_safety_question_asks_directly(language: str) -> None:
-    asked = safety_question(language)
-    assert ("mengakhiri hidup" in asked) or ("ending your life" in asked)
-    assert "?" in asked
-    assert safety_question(language, "family") != asked
+def test_safety_question_asks_directly_whatever_it_is_about(language: str, category: str) -> None:
+    for role in ("resident", "family"):
+        asked = safety_question(language, role, (category,) if category else ())
+        assert ("mengakhiri hidup" in asked) or re.search(r"ending (your|their) life", asked)
+        assert "?" in asked
+        assert len(asked) <= 500
+    assert safety_question(language, "family") != safety_question(language)
+
+
+def test_safety_question_names_the_signs_of_what_it_is_about() -> None:
+    assert "kejang" in safety_question("id", None, ("withdrawal",))
+    assert "pergi" in safety_question("id", None, ("runaway", "suicide"))
 
 
 def test_support_reply_is_given_for_a_category_and_not_without_one() -> None:
