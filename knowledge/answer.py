@@ -114,8 +114,10 @@ class Responder:
         last = self._normalizer.normalize(cut[-1])
         language = language or ("en" if detect_language(last) is DetectedLanguage.ENGLISH else "id")
         vector = self._encoder.encode([last.text])[0]
-        alone = self._rank(last, vector)
-        scope = self._index.scope.judge(last, vector, float(alone.max())).scope
+        ranker = self._index.ranker
+        evidence = ranker.evidence(last, vector)
+        alone = ranker.fuse(evidence)
+        scope = self._index.scope.judge(last, vector, ranker.closeness(evidence, alone)).scope
         if scope is Scope.UNANSWERABLE and self._centre_answers(vector):
             scope = Scope.IN_SCOPE
         probabilities, share, together = self._with_context(cut, last, alone, topic)
@@ -141,9 +143,6 @@ class Responder:
         local = self._index.local_vectors
         return len(local) > 0 and float((local @ vector).max()) >= LOCAL_SIMILARITY
 
-    def _rank(self, text: NormalizedText, vector: Vectors) -> npt.NDArray[np.float32]:
-        return self._index.ranker.fuse(self._index.ranker.evidence(text, vector))
-
     def _with_context(
         self, turns: Sequence[str], last: NormalizedText, alone: npt.NDArray[np.float32], topic: str | None
     ) -> tuple[npt.NDArray[np.float32], float, NormalizedText | None]:
@@ -156,10 +155,11 @@ class Responder:
             return alone, 0.0, None
         previous = earlier[-1] if len(earlier[-1].split()) > 4 else " ".join(earlier[-2:])
         together = self._exchange_substance(previous, last) or contextual(self._normalizer, (previous, turns[-1]))
-        joined = self._rank(together, self._encoder.encode([together.text])[0])
-        if topic is not None and topic in self._index.ranker.topics:
+        ranker = self._index.ranker
+        joined = ranker.fuse(ranker.evidence(together, self._encoder.encode([together.text])[0]))
+        if topic is not None and topic in ranker.topics:
             joined = joined.copy()
-            joined[self._index.ranker.topics.index(topic)] *= 1.5
+            joined[ranker.topics.index(topic)] *= 1.5
             joined /= joined.sum()
         return (1 - share) * alone + share * joined, share, together
 

@@ -31,17 +31,19 @@ from knowledge.index import FORMAT, KnowledgeIndex, PassageSearch, read_manifest
 from knowledge.language import NormalizedText, Normalizer
 from knowledge.lexical import Bm25
 from knowledge.passage import LANGUAGES, Passage, read_passages
-from knowledge.ranking import PARTS, Corpus, TopicRanker
+from knowledge.ranking import PARTS, Closeness, Corpus, TopicRanker
 from knowledge.scope import SCOPES, ScopeClassifier
 from knowledge.settings import ROOT, KnowledgeSettings
 from knowledge.vector_index import VectorIndex, Vectors
 
 TOPICS_FILE = Path(__file__).with_name("topics.yaml")
 #: At most this share of answerable questions may be turned away. Source: the product's bar, docs/retrieval.md.
-WRONG_ABSTENTIONS = 0.03
+WRONG_ABSTENTIONS = 0.02
 CLEAR_WRONG_ABSTENTIONS = 0.01
-#: A question refused by mistake costs a kind sentence; a harmful request that is answered can cost a life.
-WRONG_REFUSALS = 0.03
+#: Share of harmful requests that may get past, as long as no more questions than allowed are refused for it: who asks for
+#: a lawyer and is told that this could hurt somebody does not ask again.
+MISSED_HARM = 0.02
+WRONG_REFUSALS = 0.04
 _SEED = 7
 #: Modules whose code shapes what a build holds.
 _SHAPING = (
@@ -237,8 +239,9 @@ def _build_passage_search(passages: Sequence[Passage], reader: _Reader) -> Passa
     )
 
 
-def _confidence(ranker: TopicRanker, text: NormalizedText, vector: Vectors) -> float:
-    return float(ranker.fuse(ranker.evidence(text, vector)).max())
+def _closeness(ranker: TopicRanker, text: NormalizedText, vector: Vectors) -> Closeness:
+    evidence = ranker.evidence(text, vector)
+    return ranker.closeness(evidence, ranker.fuse(evidence))
 
 
 def _fit_scope(
@@ -256,25 +259,22 @@ def _fit_scope(
     held_out = read_out_of_scope(settings.questions_dir, Part.TUNE)
     rows = [(row.text, row.scope) for row in held_out] + [(question.text, Scope.IN_SCOPE) for question in tune]
     read = [reader.read(text) for text, _ in rows]
-    confidences = [_confidence(ranker, text, vector) for text, vector in read]
+    topics = [_closeness(ranker, text, vector) for text, vector in read]
     tune_scopes = [scope for _, scope in rows]
-    classifier.fit_final([t for t, _ in read], np.stack([v for _, v in read]), confidences, tune_scopes)
-    decisions = [
-        classifier.judge(text, vector, confidence) for (text, vector), confidence in zip(read, confidences, strict=True)
-    ]
+    classifier.fit_final([t for t, _ in read], np.stack([v for _, v in read]), topics, tune_scopes)
+    decisions = [classifier.judge(text, vector, close) for (text, vector), close in zip(read, topics, strict=True)]
     answerable = sorted(
         float(decision.probabilities[SCOPES.index(Scope.IN_SCOPE)])
         for decision, scope in zip(decisions, tune_scopes, strict=True)
         if scope is Scope.IN_SCOPE
     )
     classifier.threshold = min(0.9, answerable[int(len(answerable) * WRONG_ABSTENTIONS)])
-    harmful = SCOPES.index(Scope.HARMFUL)
-    innocent = sorted(
-        float(decision.probabilities[harmful])
-        for decision, scope in zip(decisions, tune_scopes, strict=True)
-        if scope is Scope.IN_SCOPE
-    )
-    classifier.harmful_threshold = innocent[int(len(innocent) * (1 - WRONG_REFUSALS)) - 1]
+    harm = [float(decision.probabilities[SCOPES.index(Scope.HARMFUL)]) for decision in decisions]
+    harmful = [p for p, scope in zip(harm, tune_scopes, strict=True) if scope is Scope.HARMFUL]
+    innocent = [p for p, scope in zip(harm, tune_scopes, strict=True) if scope is Scope.IN_SCOPE]
+    if harmful and innocent:
+        least = float(np.quantile(innocent, 1 - WRONG_REFUSALS))
+        classifier.harmful_threshold = min(max(float(np.quantile(harmful, MISSED_HARM)), least), 0.5)
     return classifier
 
 

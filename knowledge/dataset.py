@@ -37,6 +37,17 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Risk:
+    """How much danger somebody who read a question saw in it; a question without was judged harmless at a glance.
+
+    Level (0 to 3) and categories: docs/risk.md.
+    """
+
+    level: int
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A question as somebody would type it, and the topic that answers it."""
 
@@ -47,6 +58,7 @@ class Question:
     style: str
     #: Who wrote it, where a part has several writers: figures by writer show how far they carry.
     writer: str = "first"
+    risk: Risk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,8 @@ class OutOfScope:
     text: str
     scope: Scope
     language: str
+    writer: str = "first"
+    risk: Risk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +96,15 @@ class RiskMessage:
 def read_questions(folder: Path, part: Part) -> list[Question]:
     """Read a part's questions. Raises ContentError naming file, line and the mend."""
     return [
-        Question(row["text"], row["topic"], row["lang"], row["speaker"], row["style"], row.get("writer", "first"))
+        Question(
+            row["text"],
+            row["topic"],
+            row["lang"],
+            row["speaker"],
+            row["style"],
+            row.get("writer", "first"),
+            _risk_of(row),
+        )
         for row in _rows(folder / part, {"text", "topic", "lang", "speaker", "style"})
     ]
 
@@ -99,7 +121,8 @@ def read_out_of_scope(folder: Path, part: Part) -> list[OutOfScope]:
     """Read a part's utterances that no passage answers."""
     path = folder / part / "scope.jsonl"
     return [
-        OutOfScope(row["text"], Scope(row["scope"]), row["lang"]) for row in read_rows(path, {"text", "scope", "lang"})
+        OutOfScope(row["text"], Scope(row["scope"]), row["lang"], row.get("writer", "first"), _risk_of(row))
+        for row in read_rows(path, {"text", "scope", "lang"})
     ]
 
 
@@ -124,6 +147,10 @@ def read_risk_messages(folder: Path, part: Part) -> list[RiskMessage]:
         )
         for row in _rows(folder / part, needed)
     ]
+
+
+def _risk_of(row: dict[str, Any]) -> Risk | None:
+    return Risk(row["risk"], tuple(row.get("categories", ()))) if "risk" in row else None
 
 
 def _rows(folder: Path, needed: set[str]) -> Iterator[dict[str, Any]]:
@@ -165,6 +192,7 @@ def _check_types(path: Path, number: int, row: dict[str, Any]) -> None:
         "turns": (_is_texts(row.get("turns"), at_least=2), "a list of two texts or more"),
         "scope": (row.get("scope") in scopes, f"one of {', '.join(scopes)}"),
         "level": (row.get("level") in (0, 1, 2, 3), "0, 1, 2 or 3"),
+        "risk": (row.get("risk") in (0, 1, 2, 3), "0, 1, 2 or 3"),
         "categories": (_is_texts(row.get("categories"), at_least=0), "a list of texts"),
     }
     for field, (right, expected) in rules.items():

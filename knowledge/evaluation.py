@@ -113,7 +113,7 @@ def _ranking_tables(
         took = (time.perf_counter() - begun) / max(len(questions), 1) * 1000
         rows.append((*_row(name, base, took), f"{max(0.0, resident_mb() - memory):.0f}"))
     if faq is not None:
-        rows.append((*_row("stock Rasa FAQ, 30 questions a topic", faq.ranks, faq.took_ms), f"{faq.memory_mb:.0f}"))
+        rows.append((*_row("stock Rasa FAQ", faq.ranks, faq.took_ms), f"{faq.memory_mb:.0f}"))
     head = ("method", "n", "top-1", "top-3", "MRR", "ms", "MB")
     yield text_table(f"Retrieval, {len(questions)} unseen questions", head, rows)
     yield text_table(
@@ -125,6 +125,7 @@ def _ranking_tables(
         yield _split(f"By {field}", [(getattr(q, field), rank) for q, rank in zip(questions, ranks, strict=True)])
     yield _split("By group", [(q.topic.split(".")[0], rank) for q, rank in zip(questions, ranks, strict=True)])
     yield _turned_away(questions, answers)
+    yield _answerable_by_writer(questions, answers)
 
 
 def _ablation(
@@ -189,11 +190,25 @@ def _turned_away(questions: Sequence[Question], answers: Sequence[Answer]) -> st
     return text_table("Answerable questions that got no or another answer", ("kind", "n", "share"), rows)
 
 
+def _answerable_by_writer(questions: Sequence[Question], answers: Sequence[Answer]) -> str:
+    rows = []
+    for writer in sorted({question.writer for question in questions}):
+        own = [answer for question, answer in zip(questions, answers, strict=True) if question.writer == writer]
+        away = sum(not a.answered for a in own) / len(own)
+        refused = sum(a.reason == Scope.HARMFUL for a in own) / len(own)
+        rows.append((writer, str(len(own)), f"{away:.3f}", f"{refused:.3f}"))
+    return text_table("Answerable questions by writer", ("writer", "n", "turned away", "taken for harmful"), rows)
+
+
 def _scope_table(settings: KnowledgeSettings, responder: Responder) -> str:
     outside = read_out_of_scope(settings.questions_dir, Part.EVALUATE)
     by_kind: dict[str, list[Answer]] = defaultdict(list)
+    by_writer: dict[str, list[bool]] = defaultdict(list)
     for row in outside:
-        by_kind[row.scope.value].append(responder.answer([row.text]))
+        answer = responder.answer([row.text])
+        by_kind[row.scope.value].append(answer)
+        if row.scope is Scope.HARMFUL:
+            by_writer[row.writer].append(answer.reason == Scope.HARMFUL)
     rows = [
         (
             kind,
@@ -208,6 +223,8 @@ def _scope_table(settings: KnowledgeSettings, responder: Responder) -> str:
     for name, answers in (("all", every), ("all but harmful", others)):
         if answers:
             rows.append((name, str(len(answers)), f"{sum(not a.answered for a in answers) / len(answers):.3f}", ""))
+    for writer, right in sorted(by_writer.items()):
+        rows.append((f"harmful, {writer} writer", str(len(right)), "", f"{sum(right) / len(right):.3f}"))
     return text_table("Out of scope: not answered with a passage, and named rightly", ("kind", "n", "no passage", "right kind"), rows)
 
 

@@ -22,6 +22,8 @@ PARTS = ("neighbours", "centroids", "classifier", "bm25_stems", "bm25_characters
 #: So many nearest vectors are looked at; with 120 questions a topic, the likely topics' best few are among them.
 _NEIGHBOURS = 400
 _BEST = 3
+#: Cosines are stretched to the scale of the other parts' numbers.
+_COSINE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,21 @@ class Corpus:
     texts: Sequence[NormalizedText]
     labels: npt.NDArray[np.int64]
     vectors: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Closeness:
+    """How close an utterance is to the topics at all.
+
+    Attributes:
+        confidence: Probability of the likeliest topic.
+        neighbours: Mean cosine of the nearest topic's best sample questions.
+        centroid: Cosine of the nearest topic's centroid.
+    """
+
+    confidence: float
+    neighbours: float
+    centroid: float
 
 
 class TopicRanker:
@@ -62,7 +79,7 @@ class TopicRanker:
         """Return each part's number for every topic, shape (topics,), higher is better."""
         compute: dict[str, Callable[[], Scores]] = {
             "neighbours": lambda: self._neighbours(vector),
-            "centroids": lambda: self._centroids @ vector * 10,
+            "centroids": lambda: self._centroids @ vector * _COSINE,
             "classifier": lambda: self._classifier.scores(text) * 3,
             "bm25_stems": lambda: _relative(self._stems.scores(text)),
             "bm25_characters": lambda: _relative(self._characters.scores(text)),
@@ -72,6 +89,11 @@ class TopicRanker:
     def fuse(self, evidence: Mapping[str, Scores]) -> Scores:
         """Return topic probabilities, shape (topics,), summing to one."""
         return _softmax(sum(self.weights.get(part, 0.0) * scores for part, scores in evidence.items()))  # type: ignore[arg-type]
+
+    def closeness(self, evidence: Mapping[str, Scores], probabilities: Scores) -> Closeness:
+        """Return what evidence with all parts, and the probabilities fused from it, say about how close topics are."""
+        neighbours, centroid = (float(evidence[part].max()) / _COSINE for part in ("neighbours", "centroids"))
+        return Closeness(float(probabilities.max()), neighbours, centroid)
 
     def fit_weights(self, evidence: Sequence[Mapping[str, Scores]], labels: Sequence[int]) -> None:
         """Set the parts' weights to those that make the right topics likeliest on texts that were not indexed."""
@@ -100,7 +122,7 @@ class TopicRanker:
             if filled[topic] < _BEST:
                 best[topic, filled[topic]] = cosine
                 filled[topic] += 1
-        result: Scores = best.mean(axis=1) * 10
+        result: Scores = best.mean(axis=1) * _COSINE
         return result
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from knowledge.build import contextual, read_content
 from knowledge.dataset import (
     Part,
-    RiskMessage,
     Scope,
     read_follow_ups,
     read_out_of_scope,
@@ -79,13 +78,14 @@ def assemble_tasks(settings: KnowledgeSettings) -> dict[str, Task]:
     scope_rows = [(written(row.text), row.scope.value) for row in outside]
     scope_rows += [(written(question.text), Scope.IN_SCOPE.value) for question in inside]
 
-    risk: list[RiskMessage] = read_risk_messages(RISK_DIR, Part.TRAIN)
-    risk_texts = [written(message.text) for message in risk]
+    risk_rows = [(written(message.text), str(message.level)) for message in read_risk_messages(RISK_DIR, Part.TRAIN)]
+    read = [(row.text, row.risk) for row in questions] + [(row.text, row.risk) for row in outside]
+    risk_rows += [(written(text), str(risk.level)) for text, risk in read if risk is not None]
     return {
         "topic": Task(
             [text for text, _ in topic_rows], [[t] for _, t in topic_rows], list(content.topics), cosine=True
         ),
-        "risk": Task(risk_texts, [[str(message.level)] for message in risk], _LEVELS, weight=0.7),
+        "risk": Task([text for text, _ in risk_rows], [[level] for _, level in risk_rows], _LEVELS, weight=0.7),
         "scope": Task(
             [text for text, _ in scope_rows], [[s] for _, s in scope_rows], [s.value for s in Scope], weight=0.5
         ),

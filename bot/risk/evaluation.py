@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from bot.risk.assessment import RiskAssessment, RiskLevel
-from bot.risk.everyday import everyday_questions
-from bot.risk.lexicon import Lexicon, read_lexicon
+from bot.risk.everyday import everyday_messages
+from bot.risk.lexicon import Lexicon
 from bot.risk.screen import RiskScreen
 from bot.risk.training import LOOK_ALIKE_STYLES
 from knowledge.dataset import Part, RiskMessage, read_risk_messages
-from knowledge.language import load_normalizer
 from knowledge.settings import ROOT, KnowledgeSettings
 from knowledge.table import text_table
 
@@ -77,17 +76,15 @@ def risk_tables(settings: KnowledgeSettings) -> Iterator[str]:
 
 
 def _everyday_table(settings: KnowledgeSettings, screen: RiskScreen) -> str:
-    """Return how often everyday questions to the knowledge base are taken for danger."""
-    questions = everyday_questions(settings.questions_dir, Part.EVALUATE, read_lexicon(), load_normalizer())
-    results = [screen.screen(question.text) for question in questions]
-    rows = [
-        (
-            str(len(results)),
-            f"{sum(r.level >= RiskLevel.URGENT for r in results) / len(results):.3f}",
-            f"{sum(r.ask for r in results) / len(results):.3f}",
-        )
-    ]
-    return text_table("Everyday questions to the knowledge base", ("n", "false page", "ask"), rows)
+    """Return how often what people say to the knowledge base is paged and asked about, by the danger that is in it."""
+    messages = everyday_messages(settings.questions_dir, Part.EVALUATE)
+    rows = []
+    for name, levels in (("none (0)", {0}), ("support (1)", {1}), ("urgent, emergency (2, 3)", {2, 3})):
+        results = [screen.screen(message.text) for message in messages if message.level in levels]
+        paged, asked = sum(r.level >= RiskLevel.URGENT for r in results), sum(r.ask for r in results)
+        n = max(len(results), 1)
+        rows.append((name, str(len(results)), f"{paged / n:.3f}", f"{asked / n:.3f}"))
+    return text_table("Questions to the knowledge base, by the danger in them", ("danger", "n", "page", "ask"), rows)
 
 
 def _keyword_screen() -> _Screen:

@@ -1,6 +1,7 @@
-"""Questions to the knowledge base as examples of everyday traffic, so that the screen learns what asking sounds like.
+"""Everyday traffic for the screen to learn from: what people ask the knowledge base, most of it harmless.
 
-Somebody who asks what rehab costs, or how to talk with a son who denies it, must get the answer and no safety question.
+Somebody who asks what rehab costs, or what the signs of an overdose are, must get the answer and no safety question;
+somebody who asks what to do because it is happening must be heard. Which is which was read and noted with the question.
 """
 
 from __future__ import annotations
@@ -8,43 +9,32 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from bot.risk.lexicon import Lexicon
-from knowledge.dataset import Part, Question, RiskMessage, read_questions
-from knowledge.language import Normalizer
+from knowledge.dataset import Part, Risk, RiskMessage, read_out_of_scope, read_questions
 
 STYLE = "question"
 _SEED = 7
-#: Topics whose questions often report danger; no question of theirs may teach the screen to be calm.
-_GRAVE = frozenset(
-    {
-        "addiction.dual-diagnosis", "addiction.naloxone", "addiction.overdose-first-aid", "addiction.pregnancy",
-        "addiction.withdrawal", "addiction.withdrawal-danger", "family.relapse-at-home", "family.violence-at-home",
-        "help.emergency-numbers", "help.helping-suicidal-person", "help.self-harm", "help.sexual-violence",
-        "help.suicidal-thoughts", "help.talk-to-counselor", "recovery.after-relapse", "recovery.anger",
-        "recovery.anxiety-panic", "recovery.craving", "recovery.loneliness", "recovery.low-mood",
-        "recovery.shame-guilt", "recovery.urge-surfing", "rehab.leaving-early", "rights.humane-treatment",
-    }
-)  # fmt: skip
-#: Questions on a substance often describe somebody who has taken it; these styles only ask.
-_ASKING = frozenset({"plain", "keyword", "formal"})
 
 
-def everyday_questions(
-    folder: Path, part: Part, lexicon: Lexicon, normalizer: Normalizer, *, at_most: int | None = None
-) -> list[RiskMessage]:
-    """Return a part's harmless questions as messages of level 0.
+def everyday_messages(folder: Path, part: Part, *, at_most: int | None = None) -> list[RiskMessage]:
+    """Return a part's questions, and what else people say there, as messages with risk labels.
 
     Args:
-        folder: The labelled questions of the knowledge base.
-        at_most: So many at random, always the same.
+        folder: The questions of the knowledge base.
+        at_most: All that were read with danger in mind, and of the others so many at random, always the same.
     """
-    chosen = [question for question in read_questions(folder, part) if _is_everyday(question, lexicon, normalizer)]
-    if at_most is not None and len(chosen) > at_most:
-        chosen = random.Random(_SEED).sample(chosen, at_most)  # noqa: S311 (no secret)
-    return [RiskMessage(q.text, 0, (), q.language, q.speaker, STYLE, q.writer) for q in chosen]
+    rows = [
+        (q.risk, RiskMessage(q.text, *_label(q.risk), q.language, q.speaker, STYLE, q.writer))
+        for q in read_questions(folder, part)
+    ]
+    rows += [
+        (o.risk, RiskMessage(o.text, *_label(o.risk), o.language, "unknown", STYLE))
+        for o in read_out_of_scope(folder, part)
+    ]
+    glanced = [message for risk, message in rows if risk is None]
+    if at_most is not None and len(glanced) > at_most:
+        glanced = random.Random(_SEED).sample(glanced, at_most)  # noqa: S311 (no secret)
+    return [message for risk, message in rows if risk is not None] + glanced
 
 
-def _is_everyday(question: Question, lexicon: Lexicon, normalizer: Normalizer) -> bool:
-    if question.topic in _GRAVE or (question.topic.startswith("substance.") and question.style not in _ASKING):
-        return False
-    return not any(match.pattern.sure for match in lexicon.find(normalizer.normalize(question.text).text))
+def _label(risk: Risk | None) -> tuple[int, tuple[str, ...]]:
+    return (risk.level, risk.categories) if risk is not None else (0, ())

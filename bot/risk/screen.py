@@ -43,6 +43,7 @@ class Thresholds:
     Attributes:
         page: Page counselors.
         ask: Put the safety question.
+        calm: Below it a lexicon match that is not sure is taken for another sense of the words, and nothing is asked.
         emergency: Call a danger an emergency, on the emergency probability.
         long_text: Share of the way to certainty by which both rise for windows of long texts, where many chances to
             err add up.
@@ -51,6 +52,7 @@ class Thresholds:
 
     page: float
     ask: float
+    calm: float = 0.0
     emergency: float = 0.4
     long_text: float = 0.1
     guess: float = 0.5
@@ -146,6 +148,8 @@ class RiskScreen:
             margin = max(margin, self._thresholds.long_text)
             windows = sorted(windows, key=self._model.worry, reverse=True)[:_MAX_READ]
         by_model = max((self._by_model(window, margin) for window in windows), key=_severity)
+        if by_rule.ask and by_model.score < self._thresholds.calm:
+            return by_model
         return _combine(by_rule, by_model)
 
     def _by_lexicon(self, matches: Sequence[Match]) -> RiskAssessment:

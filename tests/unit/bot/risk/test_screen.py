@@ -68,6 +68,16 @@ def test_model_below_its_thresholds_does_neither() -> None:
     assert (result.level, result.ask) == (RiskLevel.NONE, False)
 
 
+def test_model_that_is_sure_of_another_sense_stops_a_doubtful_match_from_asking() -> None:
+    text = "ngapain hidup tanpa kopi"
+    calm = RiskScreen(NORMALIZER, [LEXICON], SetModel(), SetEncoder(), Thresholds(0.8, 0.4, calm=0.02))  # type: ignore[arg-type]
+    doubtful = RiskScreen(NORMALIZER, [LEXICON], SetModel(kopi=0.1), SetEncoder(), Thresholds(0.8, 0.4, calm=0.02))  # type: ignore[arg-type]
+    assert not calm.screen(text).ask
+    assert doubtful.screen(text).ask
+    sure = "aku mau gantung diri malam ini, talinya sudah siap"
+    assert calm.screen(sure).level >= RiskLevel.URGENT
+
+
 def test_emergency_probability_makes_an_emergency() -> None:
     assert make_screen(jembatan=0.95).screen("di jembatan").level is RiskLevel.EMERGENCY
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 
-from bot.risk.everyday import everyday_questions
-from bot.risk.lexicon import read_lexicon
+from bot.risk.everyday import everyday_messages
 from bot.risk.training import choose_thresholds
 from knowledge.dataset import Part, RiskMessage
-from knowledge.language import load_normalizer
-from knowledge.settings import ROOT
 
 
 def messages(level: int, style: str, count: int) -> list[RiskMessage]:
@@ -43,17 +43,31 @@ def test_ask_threshold_is_never_above_the_page_threshold() -> None:
     assert found.ask <= found.page
 
 
-def test_everyday_questions_leave_out_grave_topics_and_danger() -> None:
-    lexicon, normalizer = read_lexicon(), load_normalizer()
-    found = everyday_questions(ROOT / "knowledge" / "questions", Part.TUNE, lexicon, normalizer)
-    assert len(found) > 200
-    assert {message.level for message in found} == {0}
-    assert not any(match.pattern.sure for message in found for match in lexicon.find(normalizer.normalize(message.text).text))
+def write_questions(folder: Path) -> None:
+    part = folder / "train"
+    part.mkdir()
+    same = {"topic": "rehab.cost", "lang": "id", "speaker": "resident", "style": "plain"}
+    rows: list[dict[str, object]] = [{"text": f"biaya rehab {n} bulan berapa?", **same} for n in range(30)]
+    rows.append({"text": "teman saya tidak bangun, harus apa?", "risk": 3, "categories": ["overdose"], **same})
+    rows.append({"text": "apa tanda overdosis?", "risk": 0, **same})
+    (part / "rehab.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    (part / "scope.jsonl").write_text(
+        json.dumps({"text": "cuaca hari ini?", "scope": "off_topic", "lang": "id"}), encoding="utf-8"
+    )
 
 
-def test_a_sample_of_everyday_questions_is_always_the_same() -> None:
-    lexicon, normalizer = read_lexicon(), load_normalizer()
-    folder = ROOT / "knowledge" / "questions"
-    first = everyday_questions(folder, Part.TUNE, lexicon, normalizer, at_most=20)
-    assert len(first) == 20
-    assert first == everyday_questions(folder, Part.TUNE, lexicon, normalizer, at_most=20)
+def test_everyday_messages_carry_the_danger_that_was_read_in_them(tmp_path: Path) -> None:
+    write_questions(tmp_path)
+    found = {message.text: message for message in everyday_messages(tmp_path, Part.TRAIN)}
+    assert len(found) == 33
+    assert found["teman saya tidak bangun, harus apa?"].level == 3
+    assert found["teman saya tidak bangun, harus apa?"].categories == ("overdose",)
+    assert {message.level for text, message in found.items() if "teman" not in text} == {0}
+
+
+def test_a_sample_of_everyday_messages_keeps_what_was_read_and_is_always_the_same(tmp_path: Path) -> None:
+    write_questions(tmp_path)
+    first = everyday_messages(tmp_path, Part.TRAIN, at_most=5)
+    assert len(first) == 7
+    assert {"teman saya tidak bangun, harus apa?", "apa tanda overdosis?"} <= {message.text for message in first}
+    assert first == everyday_messages(tmp_path, Part.TRAIN, at_most=5)
