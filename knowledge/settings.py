@@ -20,7 +20,12 @@ class KnowledgeSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="PENDAMPING_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_prefix="PENDAMPING_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     data_dir: Path = ROOT / "var"

@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-EPOCHS = 15
+EPOCHS = 20
 CONFIG = f"""
 recipe: default.v1
 assistant_id: faq
@@ -34,7 +34,7 @@ pipeline:
     max_ngram: 4
   - name: ResponseSelector
     epochs: {EPOCHS}
-    constrain_similarities: false
+    constrain_similarities: true
     retrieval_intent: faq
     ranking_length: 10
     random_seed: 7

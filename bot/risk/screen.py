@@ -190,11 +190,12 @@ class RiskScreen:
         return RiskAssessment(RiskLevel.NONE, score=prediction.danger)
 
     def _join_fragments(self, last: NormalizedText, history: Sequence[str]) -> str | None:
-        if not history or len(last.words) > _FRAGMENT_WORDS:
+        # A question stands for itself, and so does what was asked before it.
+        if not history or len(last.words) > _FRAGMENT_WORDS or "?" in last.original:
             return None
         parts = [last.original]
         for earlier in reversed(history[-6:]):
-            if len(earlier.split()) > _FRAGMENT_WORDS:
+            if len(earlier.split()) > _FRAGMENT_WORDS or "?" in earlier:
                 break
             parts.insert(0, earlier)
         return " ".join(parts) if len(parts) > 1 else None

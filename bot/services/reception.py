@@ -109,6 +109,8 @@ class Reception:
         )
         person.blocked_at = None  # whoever writes has not blocked us
         heard = self._desk.detect_language(update.text) if update.text and not update.text.startswith("/") else None
+        if heard is not None and not person.language_chosen:
+            person.language = heard.value  # a button tapped next is answered in the language of the conversation
         turn = Turn(db, self._desk, update, person, now, language_of(person, heard))
         structlog.contextvars.bind_contextvars(conversation_id=turn.conversation_id)
         if update.kind is UpdateKind.BUTTON:

@@ -241,6 +241,11 @@ async def _tap(db: AsyncSession, office: Office, update: Incoming, who: Counselo
 
 
 async def _take(press: _Press) -> str:
+    # Said first, so that the message to answer stays the last one in the chat.
+    if press.who.registered_at is None:
+        day = press.now.astimezone(press.office.zone).date().isoformat()
+        text = press.say("unregistered_hint")
+        await press.office.post(press.db, None, text, dedup=f"staff:unregistered:{day}", now=press.now)
     try:
         await case_steps.take(press.db, press.office, press.row, press.who, press.now)
     except IllegalStepError:
@@ -249,10 +254,6 @@ async def _take(press: _Press) -> str:
         if press.row.counselor_id == press.who.id:
             return press.say("notice_yours_already")
         return press.say("notice_taken_by", name=await press.holder())
-    if press.who.registered_at is None:
-        day = press.now.astimezone(press.office.zone).date().isoformat()
-        text = press.say("unregistered_hint")
-        await press.office.post(press.db, None, text, dedup=f"staff:unregistered:{day}", now=press.now)
     return press.say("notice_taken")
 
 

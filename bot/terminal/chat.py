@@ -55,7 +55,7 @@ async def talk(window: Window, play: Screenplay, *, staff_chat: int = STAFF_CHAT
             return
         chat, name = PERSON_CHAT, "Kamu"
         if line.startswith("k>"):
-            chat, name, line = staff_chat, "Konselor", line[2:].strip()
+            chat, name, line = staff_chat, "Rina", line[2:].strip()
         tap = play.taps[chat].get(int(line)) if line.strip().isdigit() and len(line.strip()) < 4 else None
         if tap is not None:
             await _settled(window, chat, data=tap[0], under=tap[1], name=name)

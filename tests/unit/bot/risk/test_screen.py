@@ -99,6 +99,12 @@ def test_thought_sent_in_fragments_is_read_as_one() -> None:
     assert screen.screen(fragments[-1], history=fragments[:-1]).level >= RiskLevel.URGENT
 
 
+def test_questions_are_no_fragments_of_one_thought() -> None:
+    screen = make_screen(tangannya=0.3)
+    assert not screen.screen("terus tangannya?", history=["cara bunuh nyamuk?", "diri sendiri"]).ask
+    assert screen.screen("malam ini", history=["mau kemana?", "aku", "mau", "bunuh", "diri"]).level >= RiskLevel.URGENT
+
+
 def test_one_clause_in_a_long_story_is_heard() -> None:
     story = "hari ini hujan dan kami makan siang bersama keluarga besar di rumah nenek " * 12
     assert make_screen(jembatan=0.97).screen(f"{story} nanti aku ke jembatan {story}").level >= RiskLevel.URGENT

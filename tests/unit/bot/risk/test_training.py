@@ -26,7 +26,8 @@ def test_page_threshold_lies_above_nearly_all_ordinary_messages() -> None:
 def test_ask_threshold_leaves_little_danger_unheard() -> None:
     tune = messages(0, "ordinary", 100) + messages(2, "implicit", 1000)
     danger = np.concatenate([np.linspace(0.4, 0.9, 100), np.linspace(0, 1, 1000)])
-    assert 0.02 < choose_thresholds(danger, tune).ask < 0.03
+    unheard = np.mean(danger[100:] < choose_thresholds(danger, tune).ask)
+    assert 0.0 < unheard <= 0.05
 
 
 def test_many_worrying_look_alikes_raise_the_page_threshold() -> None:

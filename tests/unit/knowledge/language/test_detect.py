@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from knowledge.language import DetectedLanguage, Normalizer, detect_language
+from knowledge.language import DetectedLanguage, Normalizer, detect_language, is_english_sentence
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,11 @@ from knowledge.language import DetectedLanguage, Normalizer, detect_language
 )
 def test_detects(normalizer: Normalizer, typed: str, expected: str) -> None:
     assert detect_language(normalizer.normalize(typed)) is DetectedLanguage(expected)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [("how long does withdrawal last", True), ("FSG family support group", False), ("berapa lama rehab", False), ("", False)],
+)
+def test_terms_alone_are_no_english_sentence(normalizer: Normalizer, typed: str, expected: bool) -> None:
+    assert is_english_sentence(normalizer.normalize(typed)) is expected
