@@ -22,6 +22,7 @@ LEXICON_FILE = Path(__file__).with_name("lexicon.yaml")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: Words before and after a match in which a scope word still concerns it.
 _BEFORE, _AFTER = 5, 8
+_NOW = re.compile(r"\b(sekarang|kini|saiki|ayeuna|mulai|malah|makin|belakangan|hari ini|malam ini|now|today|tonight|lately)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,12 @@ class Lexicon:
                 kind == "quote" and self._scope[kind].search(after)
             ):
                 return kind
-        if self._scope["past"].search(before) or self._scope["resolved"].search(f"{before} {after}"):
+        if self._scope["resolved"].search(f"{before} {after}"):
             return "past"
-        return None
+        past = list(self._scope["past"].finditer(before))
+        # "dulu cuma sedih, sekarang mulai pengen mati": what comes after the turn to the present is not over.
+        since = f"{before[past[-1].end() :]} {' '.join(hit.group().split()[:2])}" if past else ""
+        return "past" if past and not _NOW.search(since) else None
 
 
 def read_lexicon(path: Path = LEXICON_FILE) -> Lexicon:

@@ -231,8 +231,9 @@ class Reception:
             return DONE
         if answered or assessment.level >= URGENT:
             return DONE
-        if not person.safety_open and await handle_risk(turn, assessment, update.text) is not Reaction.NONE:
-            return DONE
+        reaction = Reaction.NONE if person.safety_open else await handle_risk(turn, assessment, update.text)
+        if reaction is not Reaction.NONE:
+            return Outcome(Next.HOLD, utterance_id) if reaction is Reaction.ASKED else DONE
         if before is None or person.consent_at is None:
             return DONE
         if SequenceMatcher(None, old_text[:2000], update.text[:2000]).ratio() >= EDIT_IS_NEW_BELOW:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.handoff.case import TAKEN, CaseKind, CaseState, Outcome
 from bot.handoff.errors import IllegalStepError
 from bot.handoff.paging import URGENT
-from bot.ports import ChatKind, Incoming, Sender, UpdateKind
+from bot.ports import ChatKind, Incoming, Lane, Sender, UpdateKind
 from bot.services import case_steps, relay
 from bot.services.office import FORUM, Office
 from bot.services.outgoing import say
@@ -245,7 +245,8 @@ async def _take(press: _Press) -> str:
     if press.who.registered_at is None:
         day = press.now.astimezone(press.office.zone).date().isoformat()
         text = press.say("unregistered_hint")
-        await press.office.post(press.db, None, text, dedup=f"staff:unregistered:{day}", now=press.now)
+        dedup = f"staff:unregistered:{day}"
+        await press.office.post(press.db, None, text, dedup=dedup, now=press.now, lane=Lane.PRIORITY)
     try:
         await case_steps.take(press.db, press.office, press.row, press.who, press.now)
     except IllegalStepError:

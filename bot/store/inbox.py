@@ -86,6 +86,13 @@ async def claim_dialogue(
     return rows
 
 
+async def is_busy(db: AsyncSession, chat_id: int) -> bool:
+    """Return whether anything of a chat waits for either stage."""
+    waiting = InboxRow.state.in_([InboxState.NEW.value, InboxState.DIALOGUE.value])
+    statement = select(InboxRow.update_id).where(InboxRow.chat_key == vault_of(db).chat_key(chat_id), waiting)
+    return (await db.execute(statement.limit(1))).first() is not None
+
+
 async def has_dialogue(db: AsyncSession, now: datetime) -> bool:
     """Return whether `claim_dialogue` would find something."""
     found = await db.execute(_DIALOGUE.with_only_columns(InboxRow.update_id), {"now": now, "most": 1})

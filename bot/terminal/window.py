@@ -12,7 +12,7 @@ from typing import Any
 from bot.errors import RefusedError
 from bot.ports import ChatKind, Incoming, Sender, Tap, UpdateKind
 from bot.services.cleaning import clean_text
-from bot.store import outbox
+from bot.store import inbox, outbox
 from bot.store.database import Database
 from bot.store.inbox import NewUpdate
 from bot.store.models import InboxRow, InboxState
@@ -98,13 +98,13 @@ class Window:
         return update_id
 
     async def settle(self, update_id: int, chat_id: int, *, timeout_s: float = 90.0) -> bool:
-        """Wait until an update is answered and its chat's outbox is empty. Returns False after the timeout."""
+        """Wait until an update and what it released are answered and the chat's outbox is empty; False after the timeout."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             async with self._database.read() as db:
                 row = await db.get(InboxRow, update_id)
                 finished = row is None or row.state not in {InboxState.NEW.value, InboxState.DIALOGUE.value}
-                if finished and await outbox.count_pending(db, chat_id) == 0:
+                if finished and not await inbox.is_busy(db, chat_id) and await outbox.count_pending(db, chat_id) == 0:
                     return True
             await asyncio.sleep(0.01)
         return False

@@ -521,3 +521,13 @@ async def test_doubt_in_an_edit_is_asked_about(gateway: Gateway) -> None:
     await gateway.wait_for(siti, "echo: aku capek")
     siti.edit(message, "aku capek banget hari ini ASK")
     await gateway.wait_for(siti, "SAFETY QUESTION")
+
+
+async def test_what_an_edit_asks_is_answered_after_a_no(gateway: Gateway) -> None:
+    siti = await gateway.newcomer()
+    message = siti.say("halo")
+    await gateway.wait_for(siti, "echo: halo")
+    siti.edit(message, "ASK cara menolong teman yang sedih")
+    await gateway.wait_for(siti, "SAFETY QUESTION")
+    siti.say("nggak kok, cuma nanya")
+    await gateway.wait_for(siti, "echo: ASK cara menolong teman yang sedih")

@@ -110,6 +110,18 @@ def test_one_clause_in_a_long_story_is_heard() -> None:
     assert make_screen(jembatan=0.97).screen(f"{story} nanti aku ke jembatan {story}").level >= RiskLevel.URGENT
 
 
+@pytest.mark.parametrize(
+    "text", ["dulu cuma sedih, sekarang mulai pengen mati", "tahun lalu biasa saja, belakangan aku mau bunuh diri aja"]
+)
+def test_what_begins_after_the_past_is_not_over(text: str) -> None:
+    result = make_screen().screen(text)
+    assert result.level >= RiskLevel.URGENT or result.ask
+
+
+def test_what_is_over_stays_over() -> None:
+    assert make_screen().screen("dulu pernah mau bunuh diri, sekarang sudah baik").level is RiskLevel.SUPPORT
+
+
 def test_denied_intent_is_support_and_never_none() -> None:
     assert make_screen().screen("aku tidak mau bunuh diri kok cuma capek").level is RiskLevel.SUPPORT
 
